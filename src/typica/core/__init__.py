@@ -1,0 +1,1 @@
+"""The contract that every part keeps: models, phases, configurations, runs, errors."""

@@ -1,0 +1,70 @@
+"""Writing files and folders so that nothing half-written is ever left in their place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from typica.core.errors import TypicaError
+
+
+class DiskError(TypicaError):
+    """A file could not be written."""
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a place beside `path` to write to, and move it to `path` once all went well.
+
+    It may become a file or a folder; a folder replaces an older one.
+
+    Raises:
+        DiskError: The disk is full or the place may not be written to.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # `mkdtemp` keeps two writers apart; the dot keeps listings from seeing it.
+        aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise _explain(error, path) from error
+    try:
+        yield aside / path.name
+        _move(aside / path.name, path)
+    except OSError as error:
+        raise _explain(error, path) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _move(source: Path, target: Path) -> None:
+    if source.is_file():
+        with source.open("rb") as file:
+            os.fsync(file.fileno())
+    elif target.is_dir():
+        os.replace(target, source.parent / "replaced")
+    os.replace(source, target)
+
+
+def _explain(error: OSError, path: Path) -> DiskError:
+    reason = (error.strerror or str(error)).lower()
+    return DiskError(f"cannot write {path}: {reason}; nothing that was there is lost")
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write a JSON file, whole or not at all."""
+    with replacing(path) as place:
+        place.write_text(json.dumps(values, indent=2) + "\n")
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, as hexadecimal text."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

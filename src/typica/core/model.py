@@ -1,0 +1,208 @@
+"""The contract: what a generative model can be asked."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from typica.core.condition import Condition, Need
+from typica.core.config import Config
+from typica.core.phase import Batch, Phase
+from typica.core.randomness import draw
+
+State = Any
+"""What an autoregressive model remembers: tensors in tuples, never changed in place, so that
+a state can be kept, copied and gone back to."""
+
+BLOCK = 1 << 15  # samples scored at once when no gradient is wanted: memory stays bounded
+
+
+class Model(nn.Module, ABC):
+    """A generative model: it can be trained and sampled.
+
+    A model whose density can be computed derives from `ExplicitModel`; one that can only
+    be sampled (a GAN, say) derives from this class.
+    """
+
+    config_type: ClassVar[type[Config]]
+    conditioning: ClassVar[tuple[str, ...]] = ()  # kinds it can be built for: "sparse", "dense"
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+
+    @property
+    def needs(self) -> Mapping[str, Need]:
+        """What this model must be told, by name; empty if unconditional."""
+        return {}
+
+    @property
+    def context(self) -> int:
+        """Samples of past that a training crop should carry before those it scores."""
+        return 0
+
+    @abstractmethod
+    def sample(
+        self,
+        count: int,
+        length: int,
+        *,
+        condition: Condition | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw `count` examples of `length` samples, shape (count, channels, length)."""
+
+    @abstractmethod
+    def phases(self) -> Sequence[Phase]:
+        """List the turns of one training step, in their order; called once."""
+
+
+class ExplicitModel(Model):
+    """A model whose density can be computed."""
+
+    density: ClassVar[Literal["exact", "lower bound"]] = "exact"
+
+    @property
+    @abstractmethod
+    def base_measure(self) -> str:
+        """What a density of this model is a density of, as in "8-bit mu-law levels"."""
+
+    @abstractmethod
+    def log_prob(self, x: Tensor, condition: Condition | None = None) -> Tensor:
+        """Return the log-density of each example, in nats, summed over it, shape (batch,)."""
+
+    def phases(self) -> Sequence[Phase]:
+        """Maximise the likelihood, in nats a sample."""
+        return [Phase("likelihood", list(self.parameters()), self.likelihood_loss)]
+
+    def likelihood_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the mean negative log-likelihood, in nats a sample."""
+        audio = batch["audio"]
+        log_prob = self.log_prob(audio, batch.get("condition"))
+        return {"nll": -log_prob.mean() / audio[0].numel()}
+
+
+class StreamingModel(Model):
+    """A model that can sound while it samples."""
+
+    @abstractmethod
+    def stream(
+        self,
+        count: int = 1,
+        *,
+        condition: Condition | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Iterator[Tensor]:
+        """Yield audio without end, in blocks of shape (count, channels, block)."""
+
+
+class AutoregressiveModel(ExplicitModel, StreamingModel):
+    """A model that draws symbol after symbol, each given those before it.
+
+    Symbols are what its distributions are over: levels of a quantiser, or amplitudes.
+    A system supplies `symbols`, `render`, `initial`, `start` and `advance`; everything else
+    is written here, once.
+    """
+
+    @property
+    @abstractmethod
+    def initial(self) -> float:
+        """The symbol that stands before the first: silence."""
+
+    @abstractmethod
+    def symbols(self, x: Tensor) -> Tensor:
+        """Turn examples (batch, channels, time) into symbols (batch, length)."""
+
+    @abstractmethod
+    def render(self, symbols: Tensor) -> Tensor:
+        """Turn symbols (batch, length) into audio (batch, channels, time)."""
+
+    @abstractmethod
+    def start(self, count: int, condition: Condition | None = None) -> State:
+        """Return the state before the first symbol of `count` sequences."""
+
+    @abstractmethod
+    def advance(self, previous: Tensor, state: State) -> tuple[Distribution, State]:
+        """Read symbols and tell what follows each of them.
+
+        Args:
+            previous: Symbols (batch, block) that follow those already read into `state`.
+            state: From `start` or from the last call; it is left as it was.
+
+        Returns:
+            The distributions of the symbols after each of `previous`, batch shape
+            (batch, block), and the state that has read them.
+        """
+
+    def step(self, previous: Tensor, state: State) -> tuple[Distribution, State]:
+        """Read one symbol for each sequence, shape (batch,): `advance` by a block of one."""
+        distribution, state = self.advance(previous[:, None], state)
+        return distribution, state
+
+    def conditionals(self, x: Tensor, condition: Condition | None = None) -> Distribution:
+        """Return p(x_t | x_<t) for all t at once, batch shape (batch, length)."""
+        previous = self._previous(self.symbols(x))
+        return self.advance(previous, self.start(len(previous), condition))[0]
+
+    def log_prob(self, x: Tensor, condition: Condition | None = None) -> Tensor:
+        """Return the log-probability of examples (batch, channels, time), in nats, (batch,).
+
+        Without gradients, long examples are read in blocks: memory does not grow with time.
+        """
+        symbols = self.symbols(x)
+        previous = self._previous(symbols)
+        state = self.start(len(symbols), condition)
+        block = symbols.shape[1] if torch.is_grad_enabled() else BLOCK
+        total = torch.zeros(len(symbols), device=symbols.device)
+        for past, now in zip(previous.split(block, 1), symbols.split(block, 1), strict=True):
+            distribution, state = self.advance(past, state)
+            total = total + distribution.log_prob(now).sum(-1)
+        return total
+
+    def likelihood_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the mean negative log-likelihood of what follows the context, in nats."""
+        audio, context = batch["audio"], batch.get("context", 0)
+        distribution = self.conditionals(audio, batch.get("condition"))
+        log_prob = distribution.log_prob(self.symbols(audio))
+        return {"nll": -log_prob[:, context:].mean()}
+
+    def stream(
+        self,
+        count: int = 1,
+        *,
+        condition: Condition | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Iterator[Tensor]:
+        """Yield one sample at a time, shape (count, channels, 1), without end."""
+        state = self.start(count, condition)
+        symbols = self._silence(count)
+        while True:
+            with torch.no_grad():
+                distribution, state = self.step(symbols, state)
+                symbols = draw(distribution, generator)[:, 0]
+            yield self.render(symbols[:, None])
+
+    def sample(
+        self,
+        count: int,
+        length: int,
+        *,
+        condition: Condition | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Collect `length` steps of the stream, shape (count, channels, length)."""
+        blocks = self.stream(count, condition=condition, generator=generator)
+        return torch.cat([next(blocks) for _ in range(length)], dim=-1)
+
+    def _silence(self, count: int) -> Tensor:
+        device = next(self.parameters()).device
+        return torch.full((count,), self.initial, device=device)
+
+    def _previous(self, symbols: Tensor) -> Tensor:
+        return F.pad(symbols[:, :-1], (1, 0), value=self.initial)

@@ -1,0 +1,31 @@
+"""A training step, as a list of turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+Batch = dict[str, Any]
+"""Holds "audio", shape (batch, channels, time), in [-1, 1]; "context", the number of leading
+samples that are past for the others and are not scored; and, where the corpus has any,
+"condition", a `typica.core.condition.Condition`."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One optimiser's turn in a training step.
+
+    Attributes:
+        name: Name of the optimiser, of its settings and of its curves.
+        parameters: What this turn updates; nothing else gets a gradient.
+        loss: From a batch to named terms, already weighted: their sum is minimised.
+        repeats: Turns in a row (a Wasserstein critic takes five).
+    """
+
+    name: str
+    parameters: Sequence[nn.Parameter]
+    loss: Callable[[Batch], dict[str, Tensor]]
+    repeats: int = 1

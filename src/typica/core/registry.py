@@ -1,0 +1,88 @@
+"""Finding systems and presets: what stands in the folder exists, and nothing else."""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from functools import cache
+from importlib import import_module, resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from typica.core.config import read_yaml
+from typica.core.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from typica.core.model import Model
+
+
+@cache
+def families() -> dict[str, str]:
+    """Return the family of each system by its name, without importing any."""
+    found = {}
+    for family in pkgutil.iter_modules(import_module("typica.systems").__path__):
+        package = import_module(f"typica.systems.{family.name}")
+        for module in pkgutil.iter_modules(package.__path__):
+            found[module.name] = family.name
+    return dict(sorted(found.items()))
+
+
+def names() -> list[str]:
+    """List the systems by name, without importing any."""
+    return list(families())
+
+
+def find(name: str) -> type[Model]:
+    """Return the model class of a system.
+
+    Raises:
+        ConfigError: There is no such system.
+    """
+    if name not in families():
+        raise ConfigError(f"there is no system {name!r}: {did_you_mean(name, names())}")
+    from typica.core.model import Model  # here, so that listing names needs no torch
+
+    module = import_module(f"typica.systems.{families()[name]}.{name}")
+    found = [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value)
+        and issubclass(value, Model)
+        and not inspect.isabstract(value)
+        and value.__module__ == module.__name__
+    ]
+    if len(found) != 1:
+        raise TypeError(f"{module.__name__} must define one model class, found {len(found)}")
+    return found[0]
+
+
+def presets(name: str) -> list[str]:
+    """List the presets of a system."""
+    return sorted(file.name.removesuffix(".yaml") for file in _preset_folder(name).glob("*.yaml"))
+
+
+def preset(name: str, preset_name: str) -> dict[str, Any]:
+    """Read one preset: tables `model`, `data`, `training` and one table per phase.
+
+    Raises:
+        ConfigError: There is no such preset.
+    """
+    if preset_name not in presets(name):
+        hint = did_you_mean(preset_name, presets(name))
+        raise ConfigError(f"{name} has no preset {preset_name!r}: {hint}")
+    return read_yaml(_preset_folder(name) / f"{preset_name}.yaml")
+
+
+def build(name: str, preset_name: str = "paper", **overrides: Any) -> Model:
+    """Build a system from a preset, with some settings of its model changed."""
+    return from_settings(name, preset(name, preset_name).get("model", {}) | overrides)
+
+
+def from_settings(name: str, settings: dict[str, Any]) -> Model:
+    """Build a system from the settings of its model."""
+    model_class = find(name)
+    return model_class(model_class.config_type.from_dict(settings, "model"))
+
+
+def _preset_folder(name: str) -> Path:
+    return Path(str(resources.files("typica.presets"))) / name

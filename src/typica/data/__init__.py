@@ -1,0 +1,1 @@
+"""Corpora, their preparation into shards, and the crops that training reads."""

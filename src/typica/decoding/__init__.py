@@ -1,0 +1,1 @@
+"""How an autoregressive model is drawn from."""

@@ -1,0 +1,1 @@
+"""Modules that at least two systems use."""

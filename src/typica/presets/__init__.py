@@ -1,0 +1,1 @@
+"""Settings: one folder per system, one YAML file per preset."""

@@ -1,0 +1,1 @@
+"""Notes: scores, piano rolls, and rendering them with a synthesiser."""

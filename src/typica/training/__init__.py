@@ -1,0 +1,1 @@
+"""The loop over phases, checkpoints, and what a training will cost."""
