@@ -1,1 +1,56 @@
-"""The command line: words, no logic."""
+"""The command line: one file per command, found by its name."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import signal
+import sys
+import traceback
+
+import typer
+
+from typica.core.errors import TypicaError
+
+INTERRUPTED = 128 + signal.SIGINT
+
+
+def build() -> typer.Typer:
+    """Gather the commands: each module `NAME` holds a function `NAME`, or an `app` of several."""
+    app = typer.Typer(
+        name="typica",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="Generative models of music in the waveform domain, and the tools of typicality.",
+        epilog="Begin with: typica quickstart",
+    )
+
+    @app.callback()
+    def options(
+        debug: bool = typer.Option(False, help="Show the traceback of an error."),
+    ) -> None:
+        """Generative models of music in the waveform domain, and the tools of typicality."""
+
+    for module in pkgutil.iter_modules(__path__):
+        command = importlib.import_module(f"{__name__}.{module.name}")
+        if hasattr(command, "app"):
+            app.add_typer(command.app, name=module.name)
+        elif hasattr(command, module.name):
+            app.command(module.name)(getattr(command, module.name))
+    return app
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command; exit status 2 tells what the user can put right."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        build()(arguments, standalone_mode=True)
+    except TypicaError as error:
+        if "--debug" in arguments:
+            traceback.print_exc()
+        print(f"typica: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("typica: interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,167 @@
+"""A run: the folder that training writes and everything else reads."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from typica.core import registry
+from typica.core.config import read_yaml, write_yaml
+from typica.core.errors import RunError, did_you_mean
+from typica.core.files import digest
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from typica.core.condition import Condition
+    from typica.core.model import Model
+
+CONFIG, WEIGHTS, MANIFEST, CHECKPOINTS = (
+    "config.yaml",
+    "weights.safetensors",
+    "manifest.json",
+    "checkpoints",
+)
+
+
+class Run:
+    """A trained model with the settings that made it.
+
+    Attributes:
+        path: A run's folder, or one of its checkpoints: either holds all that is needed.
+        config: Tables `system`, `rate`, `corpus`, `model`, `data`, `training` and the phases'.
+    """
+
+    def __init__(self, path: Path, device: str = "cpu") -> None:
+        self.path = path
+        self.config = read_yaml(path / CONFIG)
+        self.device = device
+
+    @property
+    def system(self) -> str:
+        """Name of the system."""
+        return self.config["system"]
+
+    @property
+    def rate(self) -> int:
+        """Sampling rate in hertz of the audio that it models."""
+        return self.config["rate"]
+
+    @cached_property
+    def model(self) -> Model:
+        """The model with its weights, in evaluation mode."""
+        model = registry.from_settings(self.system, self.config["model"])
+        read_weights(model, self.path / WEIGHTS)
+        return model.to(self.device).eval().requires_grad_(False)
+
+    def sample(
+        self,
+        seconds: float = 10.0,
+        count: int = 1,
+        *,
+        seed: int = 0,
+        condition: Condition | None = None,
+    ) -> Tensor:
+        """Draw audio, shape (count, channels, time), in [-1, 1], at `rate`."""
+        from typica.core.randomness import seeded
+
+        length = round(seconds * self.rate)
+        generator = seeded(seed, self.device)
+        return self.model.sample(count, length, condition=condition, generator=generator)
+
+    def log_prob(self, audio: Tensor, condition: Condition | None = None) -> Tensor:
+        """Return log-likelihoods in nats, shape (batch,), of audio (batch, channels, time).
+
+        Raises:
+            RunError: The system has no density.
+        """
+        from typica.core.model import ExplicitModel
+
+        if not isinstance(self.model, ExplicitModel):
+            raise RunError(f"{self.system} has no density: it can be sampled, not scored")
+        return self.model.log_prob(audio.to(self.device), condition)
+
+
+def runs_home() -> Path:
+    """Return the folder of runs: $TYPICA_RUNS, or `runs` where the user stands."""
+    return Path(os.environ.get("TYPICA_RUNS", "runs"))
+
+
+def load(run: str | Path, device: str = "auto") -> Run:
+    """Open a run by its folder, by its name under `runs`, or one of its checkpoints.
+
+    Raises:
+        RunError: There is none, or it holds no weights yet.
+    """
+    from typica.core.device import pick_device
+
+    path = find_run(run)
+    if not (path / WEIGHTS).exists():
+        steps = checkpoints(path)
+        if not steps:
+            raise RunError(f"{path} has no weights yet: train it further with --resume")
+        path = steps[-1]
+    return Run(path, str(pick_device(device)))
+
+
+def find_run(run: str | Path) -> Path:
+    """Return the folder of a run or of a checkpoint.
+
+    Raises:
+        RunError: There is none of that name.
+    """
+    for path in (Path(run), runs_home() / run):
+        if (path / CONFIG).is_file():
+            return path.resolve()
+    home = runs_home()
+    known = [path.parent.name for path in home.glob(f"*/{CONFIG}")]
+    raise RunError(f"there is no run {str(run)!r} here or in {home}: {did_you_mean(str(run), known)}")
+
+
+def checkpoints(run: Path) -> list[Path]:
+    """List the checkpoints of a run, oldest first."""
+    return sorted(path for path in (run / CHECKPOINTS).glob("step-*") if (path / WEIGHTS).exists())
+
+
+def write_model(folder: Path, model: nn.Module, config: dict[str, Any]) -> None:
+    """Write what a model can be loaded from into an existing folder."""
+    from safetensors.torch import save_model
+
+    write_yaml(folder / CONFIG, config)
+    # `save_model` stores tied tensors once, which `save_file` refuses.
+    save_model(model, str(folder / WEIGHTS), metadata={"system": config["system"]})
+    manifest = {name: digest(folder / name) for name in (CONFIG, WEIGHTS)}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+def read_weights(model: nn.Module, path: Path) -> None:
+    """Load weights into a model.
+
+    Raises:
+        RunError: The file is missing, damaged, changed, or belongs to another model.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_model
+
+    _verify(path)
+    try:
+        load_model(model, str(path))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        reason = str(error).splitlines()[0].rstrip(":.")
+        raise RunError(f"{path} does not hold the weights of this model: {reason}") from error
+
+
+def _verify(path: Path) -> None:
+    """Refuse a file that is not the one its manifest speaks of."""
+    manifest = path.with_name(MANIFEST)
+    if not path.is_file() or not manifest.is_file():
+        raise RunError(f"{path.parent} lacks {path.name} or {MANIFEST}: copy the whole folder")
+    expected = json.loads(manifest.read_text()).get(path.name)
+    if digest(path) != expected:
+        raise RunError(
+            f"{path} is damaged or was changed: its SHA-256 is not the one in {MANIFEST}; "
+            f"copy it again or load another checkpoint"
+        )
