@@ -1,0 +1,418 @@
+"""WaveNet: an autoregressive model of audio, by dilated causal convolutions.
+
+Source: van den Oord et al., 2016, https://arxiv.org/abs/1609.03499; the mixture output from
+Salimans et al., 2017, https://arxiv.org/abs/1701.05517, and van den Oord et al., 2017,
+https://arxiv.org/abs/1711.10433; the queues of sampling from Le Paine et al., 2016,
+https://arxiv.org/abs/1611.09482.
+Departs from them: before the beginning there is silence for ever, not zeros, so that a free
+run begins in a state that training has seen; the context stack sees means over its frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributions import Categorical, Distribution, Normal
+
+from typica.core.condition import Condition, Need, check_condition
+from typica.core.config import Config
+from typica.core.errors import ConfigError, ShapeError
+from typica.core.model import AutoregressiveModel
+from typica.layers.distributions import DiscretisedLogisticMixture
+from typica.layers.gated import GatedLayer
+from typica.layers.upsampling import Upsampling
+from typica.signal.quantise import QuantiserName, quantiser
+
+
+@dataclass(frozen=True)
+class WaveNetConfig(Config):
+    """Size of a WaveNet. The paper gives no widths; the defaults are those of later users.
+
+    Attributes:
+        stacks: Number of stacks, each with dilations 1, 2, 4, ...
+        layers: Layers in a stack: the largest dilation is 2 ** (layers - 1).
+        kernel: Taps of each dilated convolution.
+        channels: Width of the residual path.
+        gate: Width of the tanh path and of the sigmoid path.
+        skip: Width of the skip path.
+        head: Widths of the 1x1 convolutions between the skips and the output.
+        bias: Whether the layers of the stacks have biases.
+        input: "onehot": each level has a vector; "scalar": the amplitude itself is read.
+        input_kernel: Taps of the first convolution.
+        embedding: Width of the vectors before a 1x1 convolution to `channels`; 0 for none.
+        quantiser: How amplitudes become levels.
+        bits: 8 for 256 levels.
+        output: "categorical", a "logistics" mixture over levels, or a "gaussian" over amplitudes.
+        components: Logistics in the mixture.
+        log_scale_floor: Smallest log-scale of logistics and Gaussians.
+        labels: Classes of the global condition "label"; 0 for none.
+        label_channels: Width of a class's vector.
+        local: Name of the local condition, such as "roll"; null for none.
+        local_channels: Its channels.
+        hop: Its samples a frame.
+        upsampling: How its frames are brought to the rate of the samples.
+        context_stacks: Stacks of the context network, which reads further back; 0 for none.
+        context_layers: Layers in each of them.
+        context_channels: Width of all its paths.
+        context_pool: Samples that it sees as one.
+    """
+
+    stacks: int = 3
+    layers: int = 10
+    kernel: int = 2
+    channels: int = 64
+    gate: int = 64
+    skip: int = 256
+    head: tuple[int, ...] = (256,)
+    bias: bool = True
+    input: Literal["onehot", "scalar"] = "onehot"
+    input_kernel: int = 1
+    embedding: int = 0
+    quantiser: QuantiserName = "mulaw"
+    bits: int = 8
+    output: Literal["categorical", "logistics", "gaussian"] = "categorical"
+    components: int = 10
+    log_scale_floor: float = -14.0
+    labels: int = 0
+    label_channels: int = 16
+    local: str | None = None
+    local_channels: int = 0
+    hop: int = 0
+    upsampling: Literal["repeat", "linear", "learnt"] = "linear"
+    context_stacks: int = 0
+    context_layers: int = 6
+    context_channels: int = 32
+    context_pool: int = 16
+
+    def __post_init__(self) -> None:
+        sizes = ("stacks", "layers", "kernel", "channels", "gate", "skip", "input_kernel")
+        for name in (*sizes, "components", "context_pool"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"model.{name} must be at least 1, got {getattr(self, name)}")
+        if self.output == "gaussian" and self.input != "scalar":
+            raise ConfigError("model.output=gaussian needs model.input=scalar: it has no levels")
+        if self.local and min(self.local_channels, self.hop) < 1:
+            raise ConfigError(f"model.local={self.local} needs model.local_channels and model.hop")
+        quantiser(self.quantiser, self.bits)
+
+
+class WaveNetState(NamedTuple):
+    """What a WaveNet remembers of what it has read.
+
+    Attributes:
+        time: Number of symbols read.
+        symbols: The last of them that the first convolution still needs.
+        histories: Past inputs of each layer.
+        label: Vectors of the classes, (batch, label_channels).
+        frames: Frames of the local condition, (batch, channels, frames).
+        context: State of the context network.
+    """
+
+    time: int
+    symbols: Tensor
+    histories: tuple[Tensor, ...]
+    label: Tensor | None = None
+    frames: Tensor | None = None
+    context: ContextState | None = None
+
+
+class WaveNet(AutoregressiveModel):
+    """See the module's docstring."""
+
+    config_type = WaveNetConfig
+    conditioning = ("sparse", "dense")
+    config: WaveNetConfig
+
+    def __init__(self, config: WaveNetConfig) -> None:
+        super().__init__(config)
+        self.quantiser = quantiser(config.quantiser, config.bits)
+        self.input = Input(config, config.channels)
+        self.label = nn.Embedding(config.labels, config.label_channels) if config.labels else None
+        self.upsampling = (
+            Upsampling(config.upsampling, config.local_channels, config.hop)
+            if config.local
+            else None
+        )
+        self.context_network = ContextNetwork(config) if config.context_stacks else None
+        self.stack = nn.ModuleList(
+            GatedLayer(
+                config.channels,
+                config.gate,
+                config.skip,
+                kernel=config.kernel,
+                dilation=2**layer,
+                told=self._told_channels(),
+                bias=config.bias,
+            )
+            for _ in range(config.stacks)
+            for layer in range(config.layers)
+        )
+        self.head = Head(config)
+
+    @property
+    def receptive_field(self) -> int:
+        """How many samples of the past a prediction depends on."""
+        near = self.config.input_kernel + sum(layer.memory for layer in self.stack)
+        far = self.context_network.receptive_field if self.context_network else 0
+        return max(near, far)
+
+    @property
+    def context(self) -> int:
+        """See `Model.context`."""
+        return self.receptive_field
+
+    @property
+    def needs(self) -> Mapping[str, Need]:
+        """See `Model.needs`."""
+        needs = {"label": Need(self.config.labels)} if self.config.labels else {}
+        if self.config.local:
+            needs[self.config.local] = Need(self.config.local_channels, self.config.hop)
+        return needs
+
+    @property
+    def base_measure(self) -> str:
+        """See `ExplicitModel.base_measure`."""
+        if self.config.output == "gaussian":
+            return "density of the amplitude"
+        return self.quantiser.name
+
+    @property
+    def initial(self) -> float:
+        """See `AutoregressiveModel.initial`."""
+        return self.symbols(torch.zeros(1, 1, 1)).item()
+
+    def symbols(self, x: Tensor) -> Tensor:
+        """Return levels (int64), or amplitudes of a Gaussian output, shape (batch, time).
+
+        Raises:
+            ShapeError: `x` is not (batch, 1, time).
+        """
+        if x.ndim != 3 or x.shape[1] != 1:
+            raise ShapeError(f"audio must have shape (batch, 1, time), got {tuple(x.shape)}")
+        return x[:, 0] if self.config.output == "gaussian" else self.quantiser.encode(x[:, 0])
+
+    def render(self, symbols: Tensor) -> Tensor:
+        """See `AutoregressiveModel.render`."""
+        if self.config.output == "gaussian":
+            return symbols[:, None].clamp(-1, 1)
+        return self.quantiser.decode(symbols)[:, None]
+
+    def start(self, count: int, condition: Condition | None = None) -> WaveNetState:
+        """Return the state after silence for ever."""
+        check_condition(condition, self.needs, count)
+        silence = torch.full((count, 1), self.initial, device=self.head.last.weight.device)
+        label = self.label(condition["label"].values) if self.label and condition else None
+        frames = condition[self.config.local].values.float() if self.config.local else None
+        context, told = None, [] if label is None else [label]
+        if frames is not None:
+            told.append(torch.zeros_like(frames[:, :, 0]))
+        if self.context_network:
+            context = self.context_network.start(silence)
+            told.append(context.now)
+        rows = torch.cat(told, -1) if told else None
+        x, histories = self.input.rest(silence), []
+        for layer in self.stack:
+            x, _, history = layer.rest(x, rows)
+            histories.append(history)
+        past = silence.repeat(1, self.config.input_kernel - 1)
+        return WaveNetState(0, past, tuple(histories), label, frames, context)
+
+    def advance(self, previous: Tensor, state: WaveNetState) -> tuple[Distribution, WaveNetState]:
+        """See `AutoregressiveModel.advance`."""
+        symbols = torch.cat([state.symbols, previous], 1)
+        x = self.input(symbols)
+        told, context = self._told(previous, state)
+        skips = x.new_zeros(x.shape[0] * x.shape[1], self.config.skip)
+        histories = []
+        for layer, history in zip(self.stack, state.histories, strict=True):
+            x, skips, history = layer(x, history, skips, told)
+            histories.append(history)
+        length = previous.shape[1]
+        state = state._replace(
+            time=state.time + length,
+            symbols=symbols[:, length:],
+            histories=tuple(histories),
+            context=context,
+        )
+        return self.head(skips.view(*x.shape[:2], -1)), state
+
+    def _told_channels(self) -> int:
+        config = self.config
+        sparse = config.label_channels if config.labels else 0
+        dense = config.local_channels if config.local else 0
+        return sparse + dense + (config.context_channels if config.context_stacks else 0)
+
+    def _told(
+        self, previous: Tensor, state: WaveNetState
+    ) -> tuple[Tensor | None, ContextState | None]:
+        """Gather what every layer is told, (time, batch, channels)."""
+        length, told, context = previous.shape[1], [], None
+        if state.label is not None:
+            told.append(state.label.expand(length, *state.label.shape))
+        if self.upsampling is not None:
+            told.append(self.upsampling(state.frames, state.time, length))
+        if self.context_network is not None:
+            rows, context = self.context_network(previous, state.context)
+            told.append(rows)
+        return (torch.cat(told, -1) if told else None), context
+
+
+class Input(nn.Module):
+    """The first convolution: from symbols (batch, time) to rows (time, batch, channels)."""
+
+    def __init__(self, config: WaveNetConfig, channels: int) -> None:
+        super().__init__()
+        self.levels, self.kernel = 1 << config.bits, config.input_kernel
+        # A Gaussian's symbols are amplitudes already; levels are spread over [-1, 1].
+        self.is_level = config.output != "gaussian"
+        self.tables = self.widen = self.taps = None
+        if config.input == "scalar":
+            self.taps = nn.Linear(self.kernel, channels)
+        elif config.embedding:
+            self.tables = _tables(self.kernel, self.levels, config.embedding)
+            self.widen = nn.Linear(config.embedding, channels, bias=config.bias)
+        else:
+            self.tables = _tables(self.kernel, self.levels, channels)
+
+    def forward(self, symbols: Tensor) -> Tensor:
+        """Read symbols, the first `kernel` - 1 of which belong to the block before."""
+        symbols = symbols.t()
+        if self.taps is not None:
+            values = 2 * symbols / (self.levels - 1) - 1 if self.is_level else symbols
+            return self.taps(values.unfold(0, self.kernel, 1).to(self.taps.weight.dtype))
+        length = len(symbols) - self.kernel + 1
+        x = sum(table(symbols[tap : tap + length]) for tap, table in enumerate(self.tables))
+        return x if self.widen is None else self.widen(x)
+
+    def rest(self, silence: Tensor) -> Tensor:
+        """The output for silence (batch, 1) that lasts, (batch, channels)."""
+        return self(silence.repeat(1, self.kernel))[0]
+
+
+def _tables(kernel: int, levels: int, channels: int) -> nn.ModuleList:
+    return nn.ModuleList(nn.Embedding(levels, channels) for _ in range(kernel))
+
+
+class Head(nn.Module):
+    """From the sum of the skips, (time, batch, skip), to distributions of batch shape
+    (batch, time)."""
+
+    def __init__(self, config: WaveNetConfig) -> None:
+        super().__init__()
+        self.config, self.levels = config, 1 << config.bits
+        widths = (config.skip, *config.head)
+        self.hidden = nn.ModuleList(nn.Linear(*pair) for pair in zip(widths, widths[1:], strict=False))
+        outputs = {"categorical": self.levels, "logistics": 3 * config.components, "gaussian": 2}
+        self.last = nn.Linear(widths[-1], outputs[config.output])
+        self._begin()
+
+    @torch.no_grad()
+    def _begin(self) -> None:
+        """Let an untrained network know nothing: all levels are equally likely."""
+        self.last.weight.zero_()
+        self.last.bias.zero_()
+        if self.config.output == "logistics":
+            _, mean, log_scale = self.last.bias.chunk(3)
+            # Components that begin alike would stay alike.
+            mean.copy_(torch.linspace(-0.5, 0.5, len(mean)))
+            log_scale.fill_(-2)
+        if self.config.output == "gaussian":
+            self.last.bias[1] = -2
+
+    def forward(self, skips: Tensor) -> Distribution:
+        x = F.relu(skips)
+        for layer in self.hidden:
+            x = F.relu(layer(x))
+        outputs = self.last(x).transpose(0, 1)
+        if self.config.output == "categorical":
+            return Categorical(logits=outputs, validate_args=False)
+        if self.config.output == "logistics":
+            logits, mean, log_scale = outputs.chunk(3, -1)
+            log_scale = log_scale.clamp_min(self.config.log_scale_floor)
+            return DiscretisedLogisticMixture(logits, mean, log_scale, self.levels)
+        mean, log_scale = outputs.unbind(-1)
+        scale = log_scale.clamp_min(self.config.log_scale_floor).exp()
+        return Normal(mean, scale, validate_args=False)
+
+
+class ContextState(NamedTuple):
+    """What the context network remembers.
+
+    Attributes:
+        waiting: Symbols of the frame that is not yet full, (batch, fewer than `pool`).
+        now: What it says until that frame is full, (batch, channels).
+        histories: Past inputs of each layer.
+    """
+
+    waiting: Tensor
+    now: Tensor
+    histories: tuple[Tensor, ...]
+
+
+class ContextNetwork(nn.Module):
+    """A narrower stack at a lower rate: it reads far back and conditions the main stack.
+
+    Source: van den Oord et al., 2016, section 2.6.
+    """
+
+    def __init__(self, config: WaveNetConfig) -> None:
+        super().__init__()
+        width = config.context_channels
+        self.pool = config.context_pool
+        self.input = Input(config, width)
+        self.stack = nn.ModuleList(
+            GatedLayer(width, width, width, kernel=config.kernel, dilation=2**layer)
+            for _ in range(config.context_stacks)
+            for layer in range(config.context_layers)
+        )
+
+    @property
+    def receptive_field(self) -> int:
+        """How many samples of the past it sees, at most."""
+        frames = 1 + sum(layer.memory for layer in self.stack)
+        # Up to a frame less one has begun since; the first convolution adds its own taps.
+        return frames * self.pool + self.pool - 1 + self.input.kernel
+
+    def start(self, silence: Tensor) -> ContextState:
+        """Return the state after silence (batch, 1) for ever."""
+        x, skips, histories = self.input.rest(silence), 0, []
+        for layer in self.stack:
+            x, skip, history = layer.rest(x)
+            skips = skips + skip
+            histories.append(history)
+        return ContextState(
+            silence.repeat(1, self.input.kernel - 1), torch.relu(skips), tuple(histories)
+        )
+
+    def forward(self, previous: Tensor, state: ContextState) -> tuple[Tensor, ContextState]:
+        """Read a block; tell each sample what the frames say that were full before it.
+
+        Returns:
+            Rows (time, batch, channels) and the state.
+        """
+        length, before = previous.shape[1], state.waiting.shape[1] - self.input.kernel + 1
+        symbols = torch.cat([state.waiting, previous], 1)
+        full = (before + length) // self.pool
+        words, histories = self._frames(symbols, full, state)
+        index = (torch.arange(length, device=previous.device) + before) // self.pool
+        words = torch.cat([state.now[None], words])
+        return words[index], ContextState(symbols[:, full * self.pool :], words[-1], histories)
+
+    def _frames(
+        self, symbols: Tensor, full: int, state: ContextState
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Run the stack over the frames that are full, (frames, batch, channels)."""
+        if not full:
+            return state.now.new_zeros(0, *state.now.shape), state.histories
+        x = self.input(symbols[:, : full * self.pool + self.input.kernel - 1])
+        x = x.unflatten(0, (full, self.pool)).mean(1)
+        skips, histories = torch.zeros_like(x.flatten(0, 1)), []
+        for layer, history in zip(self.stack, state.histories, strict=True):
+            x, skips, history = layer(x, history, skips)
+            histories.append(history)
+        return torch.relu(skips).view(x.shape), tuple(histories)
