@@ -1,0 +1,81 @@
+"""Where recordings come from: a folder of the user's, or a corpus that typica makes itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+
+class Item(NamedTuple):
+    """One recording that a source can open.
+
+    Attributes:
+        id: Its name in the source, such as a path inside the folder; unique, never reused.
+        size: Bytes to read, or another guess of the work it takes, in bytes of sound file.
+        stamp: Changes whenever what `open` gives would: prepared recordings are kept by it.
+    """
+
+    id: str
+    size: int
+    stamp: str
+
+
+class TrackKind(NamedTuple):
+    """What a dense track is made of: channels, and frames a second."""
+
+    channels: int
+    rate: float
+
+
+class Sound(NamedTuple):
+    """An opened recording, read block by block.
+
+    Attributes:
+        rate: Sampling rate in hertz.
+        blocks: Float32 arrays (frames, channels), nominally in [-1, 1], in order. Reading them
+            may raise DataError, as opening does.
+        label: Name of its class, if the source has classes.
+        tracks: By name, uint8 arrays (frames, channels), as the source's `track_kinds` say.
+            Frame `i` covers the sound from `i / rate` to `(i + 1) / rate` seconds.
+    """
+
+    rate: int
+    blocks: Iterable[np.ndarray]
+    label: str | None = None
+    tracks: Mapping[str, np.ndarray] = {}
+
+
+class Source(ABC):
+    """Recordings, each opened by itself. Worker processes get a pickled copy.
+
+    Attributes:
+        name: What its corpus is called unless the user says otherwise.
+        licence: Of the recordings, as a reader of a sample's card must know it.
+        made: How they come to be, in one sentence.
+        track_kinds: The dense tracks that every sound carries, by name.
+    """
+
+    name: str
+    licence: str
+    made: str
+    track_kinds: ClassVar[Mapping[str, TrackKind]] = {}
+
+    @abstractmethod
+    def items(self) -> list[Item]:
+        """List what there is, opening nothing.
+
+        Raises:
+            DataError: The source as a whole is missing or empty.
+        """
+
+    @abstractmethod
+    def open(self, item: Item) -> Sound:
+        """Begin to read a recording.
+
+        Raises:
+            DataError: It is unusable; the message is the reason alone, in the form "kind" or
+                "kind: detail", such as "not a sound file".
+        """
