@@ -67,6 +67,15 @@ class DiscretisedLogisticMixture(Distribution):
         level = (amplitude.clamp(-1, 1) + 1) / 2 * (self.levels - 1)
         return level.round().long()
 
+    def tempered(self, temperature: float) -> DiscretisedLogisticMixture:
+        """Return it at a temperature: on the choice of component, and on the scale of each.
+
+        For well separated components this is close to p(x) ** (1 / T), normalised.
+        """
+        logits = self.logits.log_softmax(-1) / temperature
+        log_scale = self.log_scale + math.log(temperature)
+        return DiscretisedLogisticMixture(logits, self.mean_, log_scale, self.levels)
+
     def sample(self, sample_shape: Any = ()) -> Tensor:
         """Draw from torch's own stream of randomness, shape `sample_shape` + batch shape."""
         shape = torch.Size(sample_shape)
