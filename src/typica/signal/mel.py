@@ -1,0 +1,122 @@
+"""Mel spectra: frequency in steps that sound equal."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from typica.core.errors import ConfigError
+from typica.signal.spectrum import HOP, WINDOW, magnitude
+
+Formula = Literal["slaney", "htk"]
+
+SLANEY_BREAK = 1000.0  # hertz; linear below, logarithmic above
+SLANEY_STEP = 200.0 / 3  # hertz a mel below the break
+SLANEY_RATIO = math.log(6.4) / 27  # log-hertz a mel above it
+
+
+def hertz_to_mel(hertz: Tensor, formula: Formula = "slaney") -> Tensor:
+    """Turn frequencies into mels.
+
+    "htk": 2595 log10(1 + f / 700). "slaney": 3 f / 200 up to 1 kHz, then
+    15 + 27 ln(f / 1000) / ln 6.4 (Slaney 1998, Auditory Toolbox, as librosa's default).
+    """
+    if formula == "htk":
+        return 2595 * torch.log10(1 + hertz / 700)
+    above = hertz.clamp(min=SLANEY_BREAK)
+    logarithmic = SLANEY_BREAK / SLANEY_STEP + (above / SLANEY_BREAK).log() / SLANEY_RATIO
+    return torch.where(hertz < SLANEY_BREAK, hertz / SLANEY_STEP, logarithmic)
+
+
+def mel_to_hertz(mel: Tensor, formula: Formula = "slaney") -> Tensor:
+    """Turn mels into frequencies: the inverse of `hertz_to_mel`."""
+    if formula == "htk":
+        return 700 * (10 ** (mel / 2595) - 1)
+    knee = SLANEY_BREAK / SLANEY_STEP
+    logarithmic = SLANEY_BREAK * ((mel.clamp(min=knee) - knee) * SLANEY_RATIO).exp()
+    return torch.where(mel < knee, mel * SLANEY_STEP, logarithmic)
+
+
+@cache
+def mel_filters(
+    rate: int,
+    *,
+    bands: int = 80,
+    window: int = WINDOW,
+    low: float = 0.0,
+    high: float | None = None,
+    formula: Formula = "slaney",
+) -> Tensor:
+    """Return the mel filter bank: triangles that stand equally wide in mel.
+
+    Band b rises from centre b - 1 to centre b and falls to centre b + 1, and is scaled to
+    unit area over frequency (2 / (f[b + 1] - f[b - 1]) at its peak), so that white noise has
+    the same expected power spectrum in every band.
+
+    Args:
+        rate: Sampling rate in hertz.
+        bands: Number of bands.
+        window: Length of the frames whose spectrum is filtered.
+        low: Frequency in hertz at which the first band begins.
+        high: Frequency at which the last one ends; half the rate where None.
+        formula: Which mel: "slaney" or "htk".
+
+    Returns:
+        Shape (bands, window // 2 + 1), float32; not to be changed in place, for it is kept.
+
+    Raises:
+        ConfigError: The frequencies are out of order, or a band is too narrow to hold a bin.
+    """
+    high = rate / 2 if high is None else high
+    if not 0 <= low < high <= rate / 2:
+        raise ConfigError(f"mel bands must lie within 0 to {rate / 2} Hz; got {low} to {high}")
+    ends = hertz_to_mel(torch.tensor([low, high], dtype=torch.float64), formula)
+    mels = torch.linspace(float(ends[0]), float(ends[1]), bands + 2, dtype=torch.float64)
+    edges = mel_to_hertz(mels, formula)[:, None]
+    bins = torch.linspace(0, rate / 2, window // 2 + 1, dtype=torch.float64)
+    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
+    filters = torch.minimum(rising, falling).clamp(min=0) * 2 / (edges[2:] - edges[:-2])
+    if not bool(filters.any(-1).all()):
+        raise ConfigError(
+            f"{bands} mel bands are too many for a window of {window} at {rate} Hz: "
+            f"take fewer bands or a longer window"
+        )
+    return filters.float()
+
+
+def mel_spectrogram(
+    audio: Tensor,
+    *,
+    rate: int,
+    bands: int = 80,
+    window: int = WINDOW,
+    hop: int = HOP,
+    low: float = 0.0,
+    high: float | None = None,
+    formula: Formula = "slaney",
+    power: float = 1.0,
+) -> Tensor:
+    """Return the mel spectrum of each frame.
+
+    Args:
+        audio: Shape (..., time).
+        rate: Sampling rate in hertz.
+        bands: Number of bands.
+        window: Length of a frame in samples.
+        hop: Samples from one frame to the next.
+        low: Lowest frequency in hertz.
+        high: Highest frequency in hertz; half the rate where None.
+        formula: Which mel: "slaney" or "htk".
+        power: What the magnitude is raised to before it is filtered: 1 or 2.
+
+    Returns:
+        Shape (..., bands, frames), at least 0.
+    """
+    filters = mel_filters(rate, bands=bands, window=window, low=low, high=high, formula=formula)
+    spectrum = magnitude(audio, window=window, hop=hop) ** power
+    return filters.to(spectrum) @ spectrum

@@ -1,0 +1,70 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from typica.core.errors import ConfigError
+from typica.signal.mel import hertz_to_mel, mel_filters, mel_spectrogram, mel_to_hertz
+
+
+def at(hertz, formula):
+    return float(hertz_to_mel(torch.tensor(hertz, dtype=torch.float64), formula))
+
+
+def test_slaney_is_linear_to_one_kilohertz_and_27_steps_for_a_factor_of_6_4_above():
+    assert at(500.0, "slaney") == pytest.approx(7.5)
+    assert at(1000.0, "slaney") == pytest.approx(15)
+    assert at(6400.0, "slaney") == pytest.approx(15 + 27)
+    assert at(6400.0**2 / 1000, "slaney") == pytest.approx(15 + 54)
+
+
+def test_htk_follows_its_formula():
+    assert at(0.0, "htk") == 0
+    assert at(700.0, "htk") == pytest.approx(2595 * math.log10(2))
+    assert at(1000.0, "htk") == pytest.approx(1127.01 * math.log(1 + 1 / 0.7), rel=1e-4)
+
+
+@given(st.floats(0, 24000), st.sampled_from(["slaney", "htk"]))
+def test_mel_turns_back_into_hertz(hertz, formula):
+    there = hertz_to_mel(torch.tensor(hertz, dtype=torch.float64), formula)
+
+    assert float(mel_to_hertz(there, formula)) == pytest.approx(hertz, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("formula", ["slaney", "htk"])
+def test_each_filter_has_unit_area_and_peaks_at_its_centre(formula):
+    filters = mel_filters(16000, bands=20, window=8192, formula=formula)
+
+    area = filters.sum(-1) * 16000 / 8192
+    ends = [at(0.0, formula), at(8000.0, formula)]
+    centres = mel_to_hertz(torch.linspace(*ends, 22, dtype=torch.float64)[1:-1], formula)
+    assert torch.allclose(area, torch.ones(20), atol=2e-3)
+    assert torch.allclose(filters.argmax(-1) * 16000 / 8192, centres.float(), atol=1.0)
+
+
+def test_white_noise_has_the_same_power_in_every_band():
+    audio = torch.randn(1 << 18, generator=torch.Generator().manual_seed(0))
+
+    power = mel_spectrogram(audio, rate=16000, bands=40, power=2.0).mean(-1)
+
+    # A bin expects the sum of the squared window, 3/8 of its length; a band's area is 1 Hz.
+    expected = 1024 * 3 / 8 * (1024 / 16000)
+    assert torch.allclose(power / expected, torch.ones(40), atol=0.1)
+
+
+def test_batches_keep_their_shape():
+    audio = torch.zeros(2, 1, 5000)
+
+    assert mel_spectrogram(audio, rate=16000, bands=64).shape == (2, 1, 64, 20)
+
+
+def test_too_many_bands_are_refused_with_the_mend():
+    with pytest.raises(ConfigError, match="take fewer bands or a longer window"):
+        mel_filters(16000, bands=200, window=256)
+
+
+def test_bands_beyond_half_the_rate_are_refused():
+    with pytest.raises(ConfigError, match="within 0 to 4000"):
+        mel_filters(8000, high=5000.0)
