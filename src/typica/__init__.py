@@ -1,10 +1,10 @@
 """Generative models of music in the waveform domain, and the tools of typicality.
 
-    import typica
+import typica
 
-    run = typica.load("runs/chorales")
-    audio = run.sample(seconds=10)      # (count, channels, time), in [-1, 1]
-    nats = run.log_prob(audio)          # (count,)
+run = typica.load("runs/chorales")
+audio = run.sample(seconds=10)      # (count, channels, time), in [-1, 1]
+nats = run.log_prob(audio)          # (count,)
 """
 
 from __future__ import annotations

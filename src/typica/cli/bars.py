@@ -53,7 +53,7 @@ class _Bar(Task):
         self.bars.advance(self.number, amount)  # type: ignore[arg-type]
 
     def show(self, **figures: float | str) -> None:
-        self.bars.update(self.number, figures=_words(figures))  # type: ignore[arg-type]
+        self.bars.update(self.number, figures=_words(figures))
 
 
 class _Line(Task):

@@ -30,6 +30,8 @@ class Config:
             ConfigError: A name is unknown (the message proposes the nearest) or a value has
                 the wrong type.
         """
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"{where} must be a table of settings; got {values!r}")
         hints = get_type_hints(cls)
         known = {field.name for field in dataclasses.fields(cls)}
         prefix = f"{where}." if where else ""

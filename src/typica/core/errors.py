@@ -31,6 +31,11 @@ class MissingFeatureError(TypicaError):
 
     def __init__(self, what: str, package: str, extra: str) -> None:
         super().__init__(f"{what} needs {package}: pip install 'typica[{extra}]'")
+        self.request = what, package, extra
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
+        # Sent by a worker process it is built again from these, not from the sentence.
+        return type(self), self.request
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -17,8 +17,10 @@ class Task:
 
 
 class Progress:
-    """Hears how far an action is; this one keeps silent. The command line and the studio
-    listen by overriding it."""
+    """Hears how far an action is; this one keeps silent.
+
+    The command line and the studio listen by overriding it.
+    """
 
     @contextmanager
     def task(self, what: str, total: float | None = None, unit: str = "") -> Iterator[Task]:

@@ -118,7 +118,9 @@ def find_run(run: str | Path) -> Path:
             return path.resolve()
     home = runs_home()
     known = [path.parent.name for path in home.glob(f"*/{CONFIG}")]
-    raise RunError(f"there is no run {str(run)!r} here or in {home}: {did_you_mean(str(run), known)}")
+    raise RunError(
+        f"there is no run {str(run)!r} here or in {home}: {did_you_mean(str(run), known)}"
+    )
 
 
 def checkpoints(run: Path) -> list[Path]:

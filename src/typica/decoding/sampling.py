@@ -99,20 +99,24 @@ def ancestral(
         raise ConfigError(f"temperature must be above 0, got {temperature:g}")
     with torch.inference_mode():
         symbol, state = _begin(model, count, prompt, condition)
-        symbols, log_prob, log_draw = [], 0.0, 0.0
+        symbols = []
+        log_prob = log_draw = torch.zeros(count, dtype=torch.float64, device=symbol.device)
         with progress.task("sampling", total=length, unit="samples") as task:
             for index in range(length):
                 distribution, state = model.step(symbol, state)
                 chosen = tempered(distribution, temperature)
                 drawn = draw(chosen, generator)
-                log_prob = log_prob + distribution.log_prob(drawn)[:, 0].double()
-                log_draw = log_draw + chosen.log_prob(drawn)[:, 0].double()
+                log_prob = log_prob + distribution.log_prob(drawn)[:, 0]
+                if chosen is not distribution:
+                    log_draw = log_draw + chosen.log_prob(drawn)[:, 0]
                 symbol = drawn[:, 0]
                 symbols.append(symbol)
                 if index % TELL_EVERY == TELL_EVERY - 1:
                     task.advance(TELL_EVERY)
         audio = model.render(torch.stack(symbols, 1))
-    # A copy outside of inference mode: what is returned may be trained on.
+    if temperature == 1:
+        log_draw = log_prob
+    # Copies outside of inference mode: what is returned may be trained on.
     return Drawn(audio.clone(), log_prob.clone(), log_draw.clone())
 
 

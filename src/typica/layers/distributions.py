@@ -70,7 +70,7 @@ class DiscretisedLogisticMixture(Distribution):
     def tempered(self, temperature: float) -> DiscretisedLogisticMixture:
         """Return it at a temperature: on the choice of component, and on the scale of each.
 
-        For well separated components this is close to p(x) ** (1 / T), normalised.
+        A logistic to the power 1 / T has the tails of one with T times the scale.
         """
         logits = self.logits.log_softmax(-1) / temperature
         log_scale = self.log_scale + math.log(temperature)

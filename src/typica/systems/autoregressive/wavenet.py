@@ -24,7 +24,7 @@ from typica.core.config import Config
 from typica.core.errors import ConfigError, ShapeError
 from typica.core.model import AutoregressiveModel
 from typica.layers.distributions import DiscretisedLogisticMixture
-from typica.layers.gated import GatedLayer
+from typica.layers.gated import GatedStack
 from typica.layers.upsampling import Upsampling
 from typica.signal.quantise import QuantiserName, quantiser
 
@@ -139,27 +139,27 @@ class WaveNet(AutoregressiveModel):
             else None
         )
         self.context_network = ContextNetwork(config) if config.context_stacks else None
-        self.stack = nn.ModuleList(
-            GatedLayer(
-                config.channels,
-                config.gate,
-                config.skip,
-                kernel=config.kernel,
-                dilation=2**layer,
-                told=self._told_channels(),
-                bias=config.bias,
-            )
-            for _ in range(config.stacks)
-            for layer in range(config.layers)
+        self.stack = GatedStack(
+            config.stacks,
+            config.layers,
+            config.channels,
+            config.gate,
+            config.skip,
+            kernel=config.kernel,
+            told=self._told_channels(),
+            bias=config.bias,
         )
         self.head = Head(config)
 
     @property
     def receptive_field(self) -> int:
         """How many samples of the past a prediction depends on."""
-        near = self.config.input_kernel + sum(layer.memory for layer in self.stack)
-        far = self.context_network.receptive_field if self.context_network else 0
-        return max(near, far)
+        memories = self.stack.memories
+        near = self.config.input_kernel + sum(memories)
+        if self.context_network is None:
+            return near
+        # What a row was told enters at the first layer's gates; later layers hand it on.
+        return max(near, self.context_network.receptive_field + sum(memories[1:]))
 
     @property
     def context(self) -> int:
@@ -205,9 +205,11 @@ class WaveNet(AutoregressiveModel):
     def start(self, count: int, condition: Condition | None = None) -> WaveNetState:
         """Return the state after silence for ever."""
         check_condition(condition, self.needs, count)
-        silence = torch.full((count, 1), self.initial, device=self.head.last.weight.device)
-        label = self.label(condition["label"].values) if self.label and condition else None
-        frames = condition[self.config.local].values.float() if self.config.local else None
+        weight = self.head.last.weight
+        silence = torch.full((count, 1), self.initial, device=weight.device)
+        given = condition or {}
+        label = self.label(given["label"].values) if self.label else None
+        frames = given[self.config.local].values.to(weight) if self.config.local else None
         context, told = None, [] if label is None else [label]
         if frames is not None:
             told.append(torch.zeros_like(frames[:, :, 0]))
@@ -215,31 +217,23 @@ class WaveNet(AutoregressiveModel):
             context = self.context_network.start(silence)
             told.append(context.now)
         rows = torch.cat(told, -1) if told else None
-        x, histories = self.input.rest(silence), []
-        for layer in self.stack:
-            x, _, history = layer.rest(x, rows)
-            histories.append(history)
+        _, histories = self.stack.rest(self.input.rest(silence), rows)
         past = silence.repeat(1, self.config.input_kernel - 1)
-        return WaveNetState(0, past, tuple(histories), label, frames, context)
+        return WaveNetState(0, past, histories, label, frames, context)
 
     def advance(self, previous: Tensor, state: WaveNetState) -> tuple[Distribution, WaveNetState]:
         """See `AutoregressiveModel.advance`."""
         symbols = torch.cat([state.symbols, previous], 1)
-        x = self.input(symbols)
         told, context = self._told(previous, state)
-        skips = x.new_zeros(x.shape[0] * x.shape[1], self.config.skip)
-        histories = []
-        for layer, history in zip(self.stack, state.histories, strict=True):
-            x, skips, history = layer(x, history, skips, told)
-            histories.append(history)
+        skips, histories = self.stack(self.input(symbols), state.histories, told)
         length = previous.shape[1]
         state = state._replace(
             time=state.time + length,
             symbols=symbols[:, length:],
-            histories=tuple(histories),
+            histories=histories,
             context=context,
         )
-        return self.head(skips.view(*x.shape[:2], -1)), state
+        return self.head(skips), state
 
     def _told_channels(self) -> int:
         config = self.config
@@ -270,23 +264,22 @@ class Input(nn.Module):
         self.levels, self.kernel = 1 << config.bits, config.input_kernel
         # A Gaussian's symbols are amplitudes already; levels are spread over [-1, 1].
         self.is_level = config.output != "gaussian"
-        self.tables = self.widen = self.taps = None
-        if config.input == "scalar":
-            self.taps = nn.Linear(self.kernel, channels)
-        elif config.embedding:
-            self.tables = _tables(self.kernel, self.levels, config.embedding)
-            self.widen = nn.Linear(config.embedding, channels, bias=config.bias)
-        else:
-            self.tables = _tables(self.kernel, self.levels, channels)
+        width = config.embedding or channels
+        is_scalar = config.input == "scalar"
+        self.taps = nn.Linear(self.kernel, width) if is_scalar else None
+        tables = 0 if is_scalar else self.kernel
+        self.tables = nn.ModuleList(nn.Embedding(self.levels, width) for _ in range(tables))
+        self.widen = nn.Linear(width, channels, bias=config.bias) if config.embedding else None
 
     def forward(self, symbols: Tensor) -> Tensor:
         """Read symbols, the first `kernel` - 1 of which belong to the block before."""
-        symbols = symbols.t()
+        windows = symbols.t().unfold(0, self.kernel, 1)
         if self.taps is not None:
-            values = 2 * symbols / (self.levels - 1) - 1 if self.is_level else symbols
-            return self.taps(values.unfold(0, self.kernel, 1).to(self.taps.weight.dtype))
-        length = len(symbols) - self.kernel + 1
-        x = sum(table(symbols[tap : tap + length]) for tap, table in enumerate(self.tables))
+            values = 2 * windows / (self.levels - 1) - 1 if self.is_level else windows
+            x = self.taps(values.to(self.taps.weight.dtype))
+        else:
+            read = [table(windows[..., tap]) for tap, table in enumerate(self.tables)]
+            x = torch.stack(read).sum(0) if len(read) > 1 else read[0]
         return x if self.widen is None else self.widen(x)
 
     def rest(self, silence: Tensor) -> Tensor:
@@ -294,19 +287,16 @@ class Input(nn.Module):
         return self(silence.repeat(1, self.kernel))[0]
 
 
-def _tables(kernel: int, levels: int, channels: int) -> nn.ModuleList:
-    return nn.ModuleList(nn.Embedding(levels, channels) for _ in range(kernel))
-
-
 class Head(nn.Module):
-    """From the sum of the skips, (time, batch, skip), to distributions of batch shape
-    (batch, time)."""
+    """From the sum of the skips to what follows."""
 
     def __init__(self, config: WaveNetConfig) -> None:
         super().__init__()
         self.config, self.levels = config, 1 << config.bits
         widths = (config.skip, *config.head)
-        self.hidden = nn.ModuleList(nn.Linear(*pair) for pair in zip(widths, widths[1:], strict=False))
+        self.hidden = nn.ModuleList(
+            nn.Linear(*pair) for pair in zip(widths, widths[1:], strict=False)
+        )
         outputs = {"categorical": self.levels, "logistics": 3 * config.components, "gaussian": 2}
         self.last = nn.Linear(widths[-1], outputs[config.output])
         self._begin()
@@ -325,6 +315,7 @@ class Head(nn.Module):
             self.last.bias[1] = -2
 
     def forward(self, skips: Tensor) -> Distribution:
+        """From rows (time, batch, skip) to distributions of batch shape (batch, time)."""
         x = F.relu(skips)
         for layer in self.hidden:
             x = F.relu(layer(x))
@@ -365,29 +356,20 @@ class ContextNetwork(nn.Module):
         width = config.context_channels
         self.pool = config.context_pool
         self.input = Input(config, width)
-        self.stack = nn.ModuleList(
-            GatedLayer(width, width, width, kernel=config.kernel, dilation=2**layer)
-            for _ in range(config.context_stacks)
-            for layer in range(config.context_layers)
-        )
+        stacks, layers = config.context_stacks, config.context_layers
+        self.stack = GatedStack(stacks, layers, width, width, width, kernel=config.kernel)
 
     @property
     def receptive_field(self) -> int:
         """How many samples of the past it sees, at most."""
-        frames = 1 + sum(layer.memory for layer in self.stack)
+        frames = 1 + sum(self.stack.memories)
         # Up to a frame less one has begun since; the first convolution adds its own taps.
         return frames * self.pool + self.pool - 1 + self.input.kernel
 
     def start(self, silence: Tensor) -> ContextState:
         """Return the state after silence (batch, 1) for ever."""
-        x, skips, histories = self.input.rest(silence), 0, []
-        for layer in self.stack:
-            x, skip, history = layer.rest(x)
-            skips = skips + skip
-            histories.append(history)
-        return ContextState(
-            silence.repeat(1, self.input.kernel - 1), torch.relu(skips), tuple(histories)
-        )
+        skips, histories = self.stack.rest(self.input.rest(silence))
+        return ContextState(silence.repeat(1, self.input.kernel - 1), torch.relu(skips), histories)
 
     def forward(self, previous: Tensor, state: ContextState) -> tuple[Tensor, ContextState]:
         """Read a block; tell each sample what the frames say that were full before it.
@@ -411,8 +393,5 @@ class ContextNetwork(nn.Module):
             return state.now.new_zeros(0, *state.now.shape), state.histories
         x = self.input(symbols[:, : full * self.pool + self.input.kernel - 1])
         x = x.unflatten(0, (full, self.pool)).mean(1)
-        skips, histories = torch.zeros_like(x.flatten(0, 1)), []
-        for layer, history in zip(self.stack, state.histories, strict=True):
-            x, skips, history = layer(x, history, skips)
-            histories.append(history)
-        return torch.relu(skips).view(x.shape), tuple(histories)
+        skips, histories = self.stack(x, state.histories)
+        return torch.relu(skips), histories

@@ -1,0 +1,21 @@
+"""What every test may use."""
+
+import os
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True)
+def _own_homes(tmp_path, monkeypatch):
+    """Keep corpora and runs of the user out of the tests, and those of the tests out of his."""
+    monkeypatch.setenv("TYPICA_DATA", str(tmp_path / "data-home"))
+    monkeypatch.setenv("TYPICA_RUNS", str(tmp_path / "runs"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    import torch
+
+    torch.set_num_threads(1)

@@ -1,0 +1,148 @@
+"""What every system must do: a new one is held to it the day its file appears."""
+
+import pytest
+import torch
+
+from typica.core import registry
+from typica.core.condition import Track
+from typica.core.model import AutoregressiveModel, ExplicitModel, StreamingModel
+from typica.core.randomness import seeded
+from typica.core.run import Run, write_model
+from typica.training.settings import split_tables
+
+LENGTH = 64  # samples
+
+
+@pytest.fixture(params=registry.names())
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def model(name):
+    torch.manual_seed(0)
+    model = registry.build(name, "tiny")
+    for parameter in model.parameters():  # away from what beginners hold to be zero
+        parameter.data += 0.1 * torch.randn(parameter.shape)
+    return model
+
+
+def told(model, count):
+    """Return a condition of random tracks that covers LENGTH samples."""
+    return {
+        name: Track(torch.randint(need.channels, (count,)))
+        if need.hop is None
+        else Track(torch.rand(count, need.channels, -(-LENGTH // need.hop)), 1.0)
+        for name, need in model.needs.items()
+    }
+
+
+def draw(model, seed, length=LENGTH):
+    return model.sample(3, length, condition=told(model, 3), generator=seeded(seed))
+
+
+def test_samples_are_audio_and_repeat_with_their_seed(model):
+    audio = draw(model, seed=1)
+
+    assert audio.shape == (3, 1, LENGTH)
+    assert audio.abs().max() <= 1
+    assert torch.equal(audio, draw(model, seed=1))
+    assert not torch.equal(audio, draw(model, seed=2))
+
+
+def test_sampling_leaves_the_global_randomness_alone(model):
+    before = torch.get_rng_state()
+    draw(model, seed=1)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_density_exists_for_explicit_models_alone(model):
+    if not isinstance(model, ExplicitModel):
+        assert not hasattr(model, "log_prob")
+        return
+    log_prob = model.log_prob(draw(model, seed=1), told(model, 3))
+
+    assert log_prob.shape == (3,)
+    assert torch.isfinite(log_prob).all()
+    assert model.base_measure
+
+
+def test_stream_repeats_with_its_seed(model):
+    if not isinstance(model, StreamingModel):
+        pytest.skip("does not stream")
+    first, second = (model.stream(3, condition=told(model, 3), generator=seeded(1)) for _ in "ab")
+
+    for _ in range(4):
+        torch.testing.assert_close(next(first), next(second))
+
+
+def numbers(distribution):
+    """Return the parameters of a distribution, last axes side by side."""
+    found = [v for v in vars(distribution).values() if isinstance(v, torch.Tensor)]
+    shape = distribution.batch_shape
+    return torch.cat([v.reshape(*shape, -1) for v in found if v.shape[: len(shape)] == shape], -1)
+
+
+def test_step_agrees_with_the_conditionals(model):
+    if not isinstance(model, AutoregressiveModel):
+        pytest.skip("is not autoregressive")
+    audio = draw(model, seed=1)
+    symbols, state = model.symbols(audio), model.start(3, told(model, 3))
+
+    stepped, symbol = [], torch.full((3,), model.initial)
+    for time in range(LENGTH):
+        distribution, state = model.step(symbol, state)
+        stepped.append(numbers(distribution))
+        symbol = symbols[:, time]
+
+    together = numbers(model.conditionals(audio, told(model, 3)))
+    torch.testing.assert_close(torch.cat(stepped, 1), together, atol=1e-5, rtol=1e-5)
+
+
+def test_a_state_is_a_value(model):
+    if not isinstance(model, AutoregressiveModel):
+        pytest.skip("is not autoregressive")
+    block = model.symbols(draw(model, seed=1))[:, :10]
+    _, state = model.advance(block, model.start(3, told(model, 3)))
+
+    first, _ = model.advance(block, state)
+    second, _ = model.advance(block, state)
+
+    assert torch.equal(numbers(first), numbers(second))
+
+
+def test_each_phase_trains_its_own_parameters_and_no_others(model):
+    batch = {"audio": draw(model, seed=1), "context": 0, "condition": told(model, 3)}
+    for phase in model.phases():
+        model.zero_grad(set_to_none=True)
+        terms = phase.loss(batch)
+        sum(terms.values()).backward(inputs=list(phase.parameters))
+        with_gradient = {n for n, p in model.named_parameters() if p.grad is not None}
+        own = {n for n, p in model.named_parameters() if any(p is q for q in phase.parameters)}
+
+        assert all(torch.isfinite(term) for term in terms.values())
+        assert with_gradient, phase.name
+        assert with_gradient <= own, phase.name
+
+
+def test_phases_cover_every_trainable_parameter(model):
+    trained = {id(p) for phase in model.phases() for p in phase.parameters}
+    assert trained == {id(p) for p in model.parameters() if p.requires_grad}
+
+
+def test_presets_hold_settings_that_exist(name):
+    for preset in registry.presets(name):
+        with torch.device("meta"):
+            model = registry.build(name, preset)
+        split_tables(registry.preset(name, preset), [phase.name for phase in model.phases()])
+
+
+def test_a_run_gives_the_same_samples_elsewhere(name, model, tmp_path):
+    settings = registry.preset(name, "tiny")["model"]
+    (tmp_path / "here").mkdir()
+    write_model(tmp_path / "here", model, {"system": name, "rate": 8000, "model": settings})
+    elsewhere = (tmp_path / "here").rename(tmp_path / "elsewhere")
+
+    audio = Run(elsewhere).sample(LENGTH / 8000, 3, seed=1, condition=told(model, 3))
+
+    assert torch.equal(audio, draw(model, seed=1))
