@@ -1,0 +1,63 @@
+"""Bits a sample of a model on held-out recordings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+
+from typica.core.condition import to_device
+from typica.core.model import ExplicitModel, Model
+from typica.core.progress import SILENT, Progress
+from typica.data.corpus import Corpus
+from typica.evaluation.bits import Bits
+from typica.evaluation.stretches import Stretch
+
+
+@torch.no_grad()
+def model_bits(
+    model: Model,
+    corpus: Corpus,
+    stretches: Sequence[Stretch],
+    *,
+    name: str = "model",
+    progress: Progress = SILENT,
+) -> Bits | None:
+    """Return what a model pays for stretches of recordings; None if it has no density.
+
+    Each stretch is priced given the samples before it: as many as the model's context, or as
+    there are. For a model whose context is all that it sees, cutting changes nothing.
+    """
+    if not isinstance(model, ExplicitModel):
+        return None
+    result = Bits(name, model.base_measure)
+    with progress.task("scoring recordings", total=len(stretches), unit="stretches") as task:
+        for stretch in stretches:
+            bits = -_log_prob(model, corpus, stretch) / math.log(2)
+            result.add(stretch.recording.id, stretch.length, bits)
+            task.show(bits=result.mean.value)
+            task.advance()
+    return result
+
+
+def _log_prob(model: ExplicitModel, corpus: Corpus, stretch: Stretch) -> float:
+    """Return log p(stretch | its past), in nats, by the chain rule: of both less of the past."""
+    device = next(model.parameters()).device
+    begin = _begin(model, stretch.start)
+    audio = corpus.audio(stretch.recording, begin, stretch.stop)[None].to(device)
+    condition = None
+    if model.needs:
+        names = tuple(model.needs)
+        condition = corpus.condition([stretch.recording], [begin], audio.shape[-1], names)
+        condition = to_device(condition, device)
+    log_prob = float(model.log_prob(audio, condition))
+    if begin < stretch.start:
+        log_prob -= float(model.log_prob(audio[..., : stretch.start - begin], condition))
+    return log_prob
+
+
+def _begin(model: Model, start: int) -> int:
+    """Return where reading begins: a context earlier, where a frame of every track begins."""
+    begin = max(0, start - model.context)
+    return begin - begin % math.lcm(*(need.hop or 1 for need in model.needs.values()))

@@ -1,0 +1,68 @@
+import math
+
+import pytest
+import torch
+
+from typica.core import registry
+from typica.core.config import Config
+from typica.core.model import Model
+from typica.evaluation.likelihood import model_bits
+from typica.evaluation.stretches import Stretch, choose
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A WaveNet whose past matters, with a receptive field of 33 samples."""
+    torch.manual_seed(0)
+    model = registry.build("wavenet", "tiny", layers=5, stacks=1)
+    for parameter in model.parameters():
+        parameter.data = torch.randn_like(parameter) / max(1, parameter[0].numel()) ** 0.5
+    return model.eval().requires_grad_(False)
+
+
+def test_a_model_that_knows_nothing_pays_eight_bits(corpus):
+    untrained = registry.build("wavenet", "tiny")
+
+    bits = model_bits(untrained, corpus, choose(corpus, "test", 1.0))
+
+    assert bits.mean.value == pytest.approx(8, abs=1e-4)
+    assert bits.measure == "8-bit mu-law levels"
+
+
+def test_a_stretch_is_priced_given_what_came_before_it(corpus, model):
+    recording = corpus.recordings("test")[0]
+    audio = corpus.audio(recording)[None]
+
+    bits = model_bits(model, corpus, [Stretch(recording, 5000, 5040)])
+
+    # Slow and plainly right: price every sample of the recording, and add up those wanted.
+    each = model.conditionals(audio).log_prob(model.symbols(audio))[0].double()
+    assert bits.bits[0] == pytest.approx(-float(each[5000:5040].sum()) / math.log(2), abs=0.05)
+    without_past = -float(model.log_prob(audio[..., 5000:5040])) / math.log(2)
+    assert abs(bits.bits[0] - without_past) > 0.5
+
+
+def test_pieces_of_a_recording_add_up_to_the_whole(corpus, model):
+    recording = corpus.recordings("test")[0]
+    cuts = [0, 10, 3000, recording.length]
+    pieces = [Stretch(recording, a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
+
+    bits = model_bits(model, corpus, pieces)
+
+    whole = -float(model.log_prob(corpus.audio(recording)[None])) / math.log(2)
+    assert sum(bits.bits) == pytest.approx(whole, rel=1e-5)
+    assert list(bits.by_recording()) == [recording.id]
+
+
+class Implicit(Model):
+    config_type = Config
+
+    def sample(self, count, length, *, condition=None, generator=None):
+        return torch.zeros(count, 1, length)
+
+    def phases(self):
+        return []
+
+
+def test_a_model_without_a_density_has_no_bits(corpus):
+    assert model_bits(Implicit(Config()), corpus, choose(corpus, "test")) is None
