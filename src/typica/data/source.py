@@ -63,6 +63,11 @@ class Source(ABC):
     made: str
     track_kinds: ClassVar[Mapping[str, TrackKind]] = {}
 
+    @property
+    def origin(self) -> str:
+        """Where it is found, such as the path of a folder; its name if it is built in."""
+        return self.name
+
     @abstractmethod
     def items(self) -> list[Item]:
         """List what there is, opening nothing.

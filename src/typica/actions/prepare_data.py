@@ -1,0 +1,69 @@
+"""Preparing a folder of recordings, or a built-in corpus, for training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from typica.core.errors import ConfigError, DataError, did_you_mean
+from typica.core.progress import SILENT, Progress
+from typica.data import corpora
+from typica.data.corpus import Corpus
+from typica.data.folder import FolderSource, Labels
+from typica.data.prepare import prepare
+from typica.data.source import Source
+
+
+def prepare_data(
+    what: str | Path,
+    out: str | Path | None = None,
+    *,
+    rate: int = 16000,
+    normalise: Literal["peak", "none"] = "peak",
+    minimum_s: float = 0.5,
+    labels: Labels = "none",
+    licence: str | None = None,
+    workers: int | None = None,
+    progress: Progress = SILENT,
+) -> Corpus:
+    """Prepare a corpus from a folder of recordings, or a built-in one by its name.
+
+    Args:
+        what: A folder, or the name of a built-in corpus.
+        out: A folder, or a name among the prepared corpora; that of `what` if left out.
+        rate: Sampling rate in hertz of the corpus.
+        normalise: "peak" scales each recording to a peak of 0.99; "none" leaves levels alone.
+        minimum_s: Seconds below which a recording is refused.
+        labels: "folders" takes the first folder on the way to a file for its class.
+        licence: Of the recordings in a folder, to stand in the cards of what is trained on them.
+        workers: Processes that read; as many as there are processors if left out.
+        progress: Hears how far it is.
+
+    Raises:
+        DataError: There is nothing to prepare, or nothing that can be used.
+        ConfigError: A setting is out of range, or is not for a built-in corpus.
+    """
+    source = _source(what, labels, licence)
+    return prepare(
+        source,
+        out,
+        rate=rate,
+        normalise=normalise,
+        minimum_s=minimum_s,
+        workers=workers,
+        progress=progress,
+    )
+
+
+def _source(what: str | Path, labels: Labels, licence: str | None) -> Source:
+    if what in corpora.names():
+        if licence or labels != "none":
+            raise ConfigError(f"--licence and --labels are for folders; {what!r} has its own")
+        return corpora.find(str(what))()
+    if labels not in ("none", "folders"):
+        raise ConfigError(f"--labels must be none or folders, got {labels!r}")
+    folder = Path(what).expanduser()
+    if not folder.exists() and folder.name == str(what):
+        hint = did_you_mean(str(what), corpora.names())
+        raise DataError(f"there is no folder {str(what)!r} here, and no such corpus: {hint}")
+    return FolderSource(folder, licence or "unknown", labels)

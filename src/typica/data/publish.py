@@ -1,0 +1,81 @@
+"""Making a corpus of shards that are whole: gathering, splitting, and putting it in place."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from typica.core.config import write_yaml
+from typica.core.files import replacing
+from typica.data import shards
+from typica.data.corpus import INDEX, INFO, REFUSED, Corpus, fingerprint
+from typica.data.source import Source
+from typica.data.split import split
+from typica.data.units import Settings, Unit
+
+Lines = list[dict[str, Any]]
+
+
+def gather(folder: Path, units: Iterable[Unit]) -> tuple[Lines, Lines]:
+    """Return the lines of recordings to keep, by id, and those of what is refused."""
+    kept: Lines = []
+    refused: Lines = []
+    first: dict[str, str] = {}
+    for unit in units:
+        for line in shards.read_index(folder, unit.name):
+            if "file" in line:
+                refused.append(line)
+            elif line["digest"] in first:
+                reason = f"repeated: the same sound as {first[line['digest']]}"
+                refused.append({"file": line["id"], "reason": reason})
+            else:
+                first[line["digest"]] = line["id"]
+                kept.append(line | {"shard": unit.name})
+    return kept, refused
+
+
+def publish(
+    source: Source, folder: Path, settings: Settings, kept: Lines, refused: Lines
+) -> Corpus:
+    """Write what makes a folder of shards a corpus; before, an earlier one is still whole."""
+    splits = split({line["id"]: line["length"] for line in kept})
+    labels = sorted({line["label"] for line in kept} - {None})
+    numbers = {label: number for number, label in enumerate(labels)}
+    lines = [
+        line | {"split": splits[line["id"]], "label": numbers.get(line["label"])} for line in kept
+    ]
+    info = {
+        "name": folder.name,
+        "licence": source.licence,
+        "made": source.made,
+        "source": source.origin,
+        **settings._asdict(),
+        "labels": labels,
+        "tracks": {name: kind._asdict() for name, kind in source.track_kinds.items()},
+        "recordings": len(lines),
+        "seconds": round(sum(line["length"] for line in lines) / settings.rate, 3),
+    }
+    info["fingerprint"] = fingerprint(info, lines)
+    with ExitStack() as stack:
+        # What is entered first is put in place last.
+        place = stack.enter_context(replacing(folder / INFO))
+        write_yaml(place, _literal(info))
+        for name, content in ((INDEX, lines), (REFUSED, refused)):
+            text = "".join(f"{json.dumps(line)}\n" for line in content)
+            stack.enter_context(replacing(folder / name)).write_text(text)
+    return Corpus(folder)
+
+
+def _literal(value: Any) -> Any:
+    """Escape what YAML settings would take for a reference, as in a folder named "${x}"."""
+    if isinstance(value, str):
+        return re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
+    if isinstance(value, list):
+        return [_literal(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _literal(one) for name, one in value.items()}
+    return value
