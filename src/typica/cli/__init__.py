@@ -28,7 +28,7 @@ def build() -> typer.Typer:
 
     @app.callback()
     def options(
-        debug: bool = typer.Option(False, help="Show the traceback of an error."),
+        debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
     ) -> None:
         """Generative models of music in the waveform domain, and the tools of typicality."""
 

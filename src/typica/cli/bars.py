@@ -8,7 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as RichProgress
 
 from typica.core.progress import Progress, Task
@@ -46,11 +52,11 @@ class Bars(Progress):
 
 
 class _Bar(Task):
-    def __init__(self, bars: RichProgress, number: int) -> None:
-        self.bars, self.number = bars, number  # type: ignore[assignment]
+    def __init__(self, bars: RichProgress, number: TaskID) -> None:
+        self.bars, self.number = bars, number
 
     def advance(self, amount: float = 1) -> None:
-        self.bars.advance(self.number, amount)  # type: ignore[arg-type]
+        self.bars.advance(self.number, amount)
 
     def show(self, **figures: float | str) -> None:
         self.bars.update(self.number, figures=_words(figures))

@@ -41,6 +41,11 @@ class Run:
         self.device = device
 
     @property
+    def name(self) -> str:
+        """Name of the run, whichever of its checkpoints this is."""
+        return self.path.parents[1].name if self.path.parent.name == CHECKPOINTS else self.path.name
+
+    @property
     def system(self) -> str:
         """Name of the system."""
         return self.config["system"]

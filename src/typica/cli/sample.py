@@ -1,0 +1,61 @@
+"""typica sample: draw audio from a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def sample(
+    run: Annotated[
+        str, typer.Argument(help="A run, by name or folder, or one of its checkpoints.")
+    ],
+    seconds: Annotated[float, typer.Option(help="Length of each clip.")] = 10.0,
+    count: Annotated[int, typer.Option(help="Clips, drawn side by side.")] = 1,
+    temperature: Annotated[
+        float, typer.Option(help="Below 1 the model is surer of itself, above 1 less sure.")
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same clips.")] = 0,
+    prompt: Annotated[
+        Path | None, typer.Option(help="A recording to go on from; it begins each clip.")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="Class to draw, where a run has any.")] = None,
+    like: Annotated[
+        str | None, typer.Option(help="Recording of the corpus whose notes or frames to follow.")
+    ] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the files.")] = Path(
+        "samples"
+    ),
+    device: Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")] = "auto",
+) -> None:
+    """Draw audio from a trained run.
+
+    Examples:
+      typica sample chorales --seconds 10 --count 4 --temperature 0.95 --seed 1 -o out/
+
+      typica sample runs/my_album/checkpoints/step-00002000 --prompt riff.wav
+    """
+    import sys
+
+    from typica.actions.sample import sample as draw
+    from typica.cli.bars import Bars
+
+    drawn = draw(
+        run,
+        seconds=seconds,
+        count=count,
+        temperature=temperature,
+        seed=seed,
+        prompt=prompt,
+        label=label,
+        like=like,
+        out=out,
+        device=device,
+        progress=Bars(),
+    )
+    for path in drawn.files:
+        print(path)
+    seam = f"; the prompt ends at {drawn.prompt_s:.2f} s" if drawn.prompt_s else ""
+    print(f"drawn at {drawn.real_time:.3g} times real time{seam}", file=sys.stderr)

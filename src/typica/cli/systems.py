@@ -1,0 +1,32 @@
+"""typica systems: what exists."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def systems(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program.")] = False,
+) -> None:
+    """List the systems: family, density, conditioning, how they sample, presets."""
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from typica.actions.systems import systems as look
+
+    found = look()
+    if as_json:
+        print(json.dumps([asdict(system) for system in found], indent=2))
+        return
+    columns = ("system", "family", "density", "told", "samples", "presets")
+    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    for system in found:
+        told = ", ".join(system.conditioning) or "nothing"
+        presets = ", ".join(system.presets)
+        table.add_row(system.name, system.family, system.density, told, system.sampling, presets)
+    Console().print(table)

@@ -1,0 +1,51 @@
+"""Files and folders that are whole or not there."""
+
+import errno
+import os
+
+import pytest
+
+from typica.core.files import DiskError, digest, replacing, write_json
+
+
+def half_write(path, error):
+    with replacing(path) as place:
+        place.write_text("half")
+        raise error
+
+
+def test_what_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "state.json"
+    write_json(path, {"step": 1})
+
+    with pytest.raises(ZeroDivisionError):
+        half_write(path, ZeroDivisionError())
+
+    assert '"step": 1' in path.read_text()
+    assert os.listdir(tmp_path) == ["state.json"]
+
+
+def test_a_folder_takes_the_place_of_an_older_one(tmp_path):
+    for number in (1, 2):
+        with replacing(tmp_path / "step") as place:
+            place.mkdir()
+            (place / f"file-{number}").write_text("whole")
+
+    assert os.listdir(tmp_path / "step") == ["file-2"]
+    assert os.listdir(tmp_path) == ["step"]
+
+
+def test_a_full_disk_is_one_sentence(tmp_path):
+    path = tmp_path / "weights"
+    path.write_text("old")
+
+    with pytest.raises(DiskError, match="cannot write .*weights: no space left on device"):
+        half_write(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+    assert path.read_text() == "old"
+
+
+def test_digests_tell_files_apart(tmp_path):
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "b").write_text("b")
+    assert digest(tmp_path / "a") != digest(tmp_path / "b")

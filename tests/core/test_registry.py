@@ -1,0 +1,20 @@
+"""Systems and presets: what stands in the folder exists."""
+
+import pytest
+
+from typica.core import registry
+from typica.core.errors import ConfigError
+
+
+def test_every_system_has_a_family():
+    assert registry.families()["wavenet"] == "autoregressive"
+
+
+def test_a_misspelt_system_names_its_neighbour():
+    with pytest.raises(ConfigError, match="no system 'wavnet': did you mean 'wavenet'"):
+        registry.find("wavnet")
+
+
+def test_a_misspelt_preset_names_its_neighbour():
+    with pytest.raises(ConfigError, match="wavenet has no preset 'smal': did you mean 'small'"):
+        registry.preset("wavenet", "smal")

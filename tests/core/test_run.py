@@ -1,0 +1,113 @@
+"""Runs: opened by name or folder, carried elsewhere, and refused where damaged."""
+
+import shutil
+
+import pytest
+import torch
+
+import typica
+from typica.core import registry
+from typica.core.errors import ConfigError, RunError
+from typica.core.run import Run, checkpoints, find_run, runs_home, write_model
+
+SETTINGS = {"stacks": 1, "layers": 3, "channels": 4, "gate": 4, "skip": 8, "head": [8]}
+
+
+@pytest.fixture
+def run():
+    """Return the folder of a run with random weights."""
+    torch.manual_seed(0)
+    model = registry.from_settings("wavenet", SETTINGS)
+    for parameter in model.parameters():
+        parameter.data += 0.1 * torch.randn(parameter.shape)
+    folder = runs_home() / "first"
+    folder.mkdir(parents=True)
+    write_model(folder, model, {"system": "wavenet", "rate": 8000, "model": SETTINGS})
+    return folder
+
+
+def test_a_run_is_found_by_name_and_by_folder(run):
+    assert find_run("first") == find_run(run) == run.resolve()
+    assert typica.load("first").rate == 8000
+
+
+def test_samples_have_the_length_asked_for_and_can_be_scored(run):
+    opened = typica.load(run)
+    audio = opened.sample(seconds=0.01, count=2, seed=3)
+
+    assert audio.shape == (2, 1, 80)
+    assert opened.log_prob(audio).shape == (2,)
+
+
+def test_a_copy_elsewhere_gives_the_same_samples(run, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "another machine" / "x")
+    expected = typica.load(run).sample(0.01, seed=1)
+    shutil.rmtree(run)
+    assert torch.equal(typica.load(copy).sample(0.01, seed=1), expected)
+
+
+def test_the_newest_checkpoint_stands_in_for_missing_weights(run):
+    for step in (2, 10):
+        aside = shutil.copytree(run, run.parent / f"copy-{step}", ignore=lambda *_: {"checkpoints"})
+        shutil.move(aside, run / "checkpoints" / f"step-{step:08d}")
+    (run / "weights.safetensors").unlink()
+
+    opened = typica.load(run)
+
+    assert opened.path.name == "step-00000010"
+    assert opened.name == "first"
+    assert len(checkpoints(run)) == 2
+
+
+def test_a_misspelt_run_names_its_neighbour(run):
+    with pytest.raises(RunError, match="no run 'frist'.* did you mean 'first'"):
+        typica.load("frist")
+
+
+def test_truncated_weights_are_refused(run):
+    path = run / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(RunError, match=r"weights.safetensors is damaged or was changed"):
+        _ = typica.load(run).model
+
+
+def test_tampered_weights_are_refused(run):
+    path = run / "weights.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(RunError, match="its SHA-256 is not the one in manifest.json"):
+        _ = typica.load(run).model
+
+
+def test_weights_of_another_model_are_refused(run):
+    config = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(config.replace("channels: 4", "channels: 6"))
+    with pytest.raises(RunError, match="does not hold the weights of this model"):
+        _ = typica.load(run).model
+
+
+def test_weights_without_their_manifest_are_refused(run):
+    (run / "manifest.json").unlink()
+    with pytest.raises(RunError, match="copy the whole folder"):
+        _ = typica.load(run).model
+
+
+def test_a_run_of_a_system_that_is_gone_is_named(run):
+    config = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(config.replace("system: wavenet", "system: wavenot"))
+    with pytest.raises(ConfigError, match="no system 'wavenot': did you mean 'wavenet'"):
+        _ = Run(run).model
+
+
+def test_a_device_that_is_not_there_is_named(run):
+    if torch.cuda.is_available():
+        pytest.skip("this machine has one")
+    with pytest.raises(ConfigError, match="no device 'cuda' on this machine: it has"):
+        typica.load(run, device="cuda")
+
+
+def test_a_run_without_weights_says_how_to_go_on(run):
+    (run / "weights.safetensors").unlink()
+    with pytest.raises(RunError, match="no weights yet: train it further with --resume"):
+        typica.load(run)

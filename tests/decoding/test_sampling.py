@@ -1,0 +1,105 @@
+"""Ancestral sampling: prompts, temperature, and what it says of its draws."""
+
+import pytest
+import torch
+from torch.distributions import Categorical, Normal
+
+from typica.core import registry
+from typica.core.errors import ConfigError
+from typica.core.progress import Progress, Task
+from typica.core.randomness import draw, seeded
+from typica.decoding.sampling import ancestral, draw_audio
+from typica.decoding.temperature import tempered
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    model = registry.build("wavenet", "tiny", bits=4)
+    for parameter in model.parameters():
+        parameter.data += 0.3 * torch.randn(parameter.shape)
+    return model
+
+
+def test_at_temperature_one_it_is_the_model_itself(model):
+    drawn = draw_audio(model, 2, 50, generator=seeded(1))
+    assert torch.equal(drawn, model.sample(2, 50, generator=seeded(1)))
+
+
+def test_the_likelihood_it_tells_is_the_model_s(model):
+    drawn = ancestral(model, 3, 40, temperature=0.7, generator=seeded(1))
+
+    expected = model.log_prob(drawn.audio).double()
+
+    torch.testing.assert_close(drawn.log_prob, expected, atol=1e-3, rtol=1e-4)
+    assert (drawn.log_draw > drawn.log_prob).all()
+
+
+def test_after_a_prompt_it_goes_on_from_there(model):
+    prompt = draw_audio(model, 1, 60, generator=seeded(2))
+    drawn = ancestral(model, 3, 20, prompt=prompt, generator=seeded(3))
+    whole = torch.cat([prompt.expand(3, -1, -1), drawn.audio], -1)
+
+    expected = model.log_prob(whole) - model.log_prob(prompt)
+
+    torch.testing.assert_close(drawn.log_prob, expected.double(), atol=1e-3, rtol=1e-4)
+
+
+def test_a_prompt_is_read_in_blocks_without_changing_what_follows(model, monkeypatch):
+    prompt = draw_audio(model, 1, 60, generator=seeded(2))
+    whole = draw_audio(model, 1, 20, prompt=prompt, generator=seeded(3))
+    monkeypatch.setattr("typica.decoding.sampling.BLOCK", 7)
+    assert torch.equal(draw_audio(model, 1, 20, prompt=prompt, generator=seeded(3)), whole)
+
+
+def test_nearly_no_temperature_is_the_likeliest_choice(model):
+    audio = draw_audio(model, 1, 30, temperature=1e-4, generator=seeded(1))
+    likeliest = model.conditionals(audio).logits.argmax(-1)
+    assert torch.equal(model.symbols(audio), likeliest)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0])
+def test_no_temperature_is_refused(model, temperature):
+    with pytest.raises(ConfigError, match="temperature must be above 0"):
+        draw_audio(model, 1, 10, temperature=temperature)
+
+
+def test_samples_may_be_trained_on(model):
+    audio = draw_audio(model, 1, 40, generator=seeded(1))
+    model.likelihood_loss({"audio": audio})["nll"].backward()
+
+
+def test_progress_hears_of_every_sample(model):
+    heard = []
+
+    class Ear(Progress):
+        def task(self, what, total=None, unit=""):
+            heard.append(total)
+            return super().task(what, total, unit)
+
+    class _Task(Task):
+        pass
+
+    draw_audio(model, 1, 300, generator=seeded(1), progress=Ear())
+
+    assert heard == [300]
+
+
+def test_temperature_raises_a_categorical_to_a_power():
+    distribution = Categorical(probs=torch.tensor([0.5, 0.3, 0.2]))
+    expected = distribution.probs**2 / (distribution.probs**2).sum()
+    torch.testing.assert_close(tempered(distribution, 0.5).probs, expected)
+
+
+def test_temperature_raises_a_gaussian_to_a_power():
+    distribution = Normal(torch.tensor(1.0), torch.tensor(2.0))
+    points = torch.tensor([0.0, 3.0])
+
+    ratio = tempered(distribution, 0.25).log_prob(points).diff()
+
+    torch.testing.assert_close(ratio, 4 * distribution.log_prob(points).diff())
+
+
+def test_drawing_from_the_unknown_is_an_error():
+    with pytest.raises(TypeError, match="cannot draw from Poisson"):
+        draw(torch.distributions.Poisson(torch.tensor(1.0)))
