@@ -16,7 +16,7 @@ def model():
     torch.manual_seed(0)
     model = registry.build("wavenet", "tiny", layers=5, stacks=1)
     for parameter in model.parameters():
-        parameter.data = torch.randn_like(parameter) / max(1, parameter[0].numel()) ** 0.5
+        parameter.data = 2 * torch.randn_like(parameter) / max(1, parameter[0].numel()) ** 0.5
     return model.eval().requires_grad_(False)
 
 

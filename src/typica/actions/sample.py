@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from typica.core.condition import Condition
+from typica.actions.conditions import condition_for
 from typica.core.errors import ConfigError, RunError
-from typica.core.files import replacing
+from typica.core.files import write_json
 from typica.core.model import AutoregressiveModel
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded
 from typica.core.run import Run, load
 from typica.data.sound import read_audio, write_audio
-from typica.decoding.sampling import ancestral, draw_audio
+from typica.decoding.sampling import Drawn, draw_samples
 
 
 class Samples(NamedTuple):
@@ -74,38 +73,27 @@ def sample(
     if seconds <= 0 or count < 1:
         raise ConfigError(f"seconds and count must be above 0, got {seconds:g} and {count}")
     opened = load(run, device)
-    length = max(1, round(seconds * opened.rate))
     past = _read_prompt(opened, prompt)
-    condition = _condition(opened, count, label, like)
     began = time.perf_counter()
-    settings = {"temperature": temperature, "prompt": past, "condition": condition}
-    generator = seeded(seed, opened.device)
-    figures: dict[str, list[float]] = {}
-    if isinstance(opened.model, AutoregressiveModel):
-        drawn = ancestral(
-            opened.model, count, length, generator=generator, progress=progress, **settings
-        )
-        audio = drawn.audio
-        figures = {"log_prob": drawn.log_prob.tolist(), "log_draw": drawn.log_draw.tolist()}
-    else:
-        audio = draw_audio(opened.model, count, length, generator=generator, **settings)
-    speed = count * length / opened.rate / (time.perf_counter() - began)
+    drawn = draw_samples(
+        opened.model,
+        count,
+        max(1, round(seconds * opened.rate)),
+        temperature=temperature,
+        generator=seeded(seed, opened.device),
+        prompt=past,
+        condition=condition_for(opened, count, label=label, like=like),
+        progress=progress,
+    )
+    real_time = count * seconds / (time.perf_counter() - began)
+    audio, prompt_s = drawn.audio.cpu(), 0.0
     if past is not None:
-        audio = torch.cat([past.expand(count, -1, -1), audio.cpu()], -1)
-    prompt_s = 0.0 if past is None else past.shape[-1] / opened.rate
-    about = {
-        "run": str(opened.path),
-        "seconds": seconds,
-        "temperature": temperature,
-        "seed": seed,
-        "prompt": None if prompt is None else str(prompt),
-        "prompt_s": prompt_s,
-        "label": label,
-        "like": like,
-        **figures,
-    }
-    files = _write(out, f"{opened.name}-seed{seed}", audio.cpu(), opened.rate, about)
-    return Samples(files, audio.cpu(), opened.rate, prompt_s, speed)
+        audio = torch.cat([past.cpu().expand(count, -1, -1), audio], -1)
+        prompt_s = past.shape[-1] / opened.rate
+    asked = {"temperature": temperature, "seed": seed, "label": label, "like": like}
+    made = {"run": str(opened.path), "prompt": str(prompt or ""), "prompt_s": prompt_s}
+    files = _write(out, f"{opened.name}-seed{seed}", audio, opened.rate, asked | made, drawn)
+    return Samples(files, audio, opened.rate, prompt_s, real_time)
 
 
 def _read_prompt(run: Run, path: Path | None) -> Tensor | None:
@@ -118,18 +106,18 @@ def _read_prompt(run: Run, path: Path | None) -> Tensor | None:
     return read_audio(path, run.rate, normalise=normalise)[None].to(run.device)
 
 
-def _condition(run: Run, count: int, label: str | None, like: str | None) -> Condition | None:
-    from typica.actions.conditions import condition_for
-
-    return condition_for(run, count, label=label, like=like)
-
-
-def _write(out: Path, stem: str, audio: Tensor, rate: int, about: dict) -> list[Path]:
-    files = []
-    for index, example in enumerate(audio):
-        path = out / (f"{stem}.wav" if len(audio) == 1 else f"{stem}-{index + 1}.wav")
-        write_audio(path, example, rate)
-        files.append(path)
-    with replacing(out / f"{stem}.json") as place:
-        place.write_text(json.dumps(about | {"files": [f.name for f in files]}, indent=2) + "\n")
-    return files
+def _write(
+    out: Path, stem: str, audio: Tensor, rate: int, about: dict[str, Any], drawn: Drawn
+) -> list[Path]:
+    """Write a WAV file for each example, and one JSON file that says how they were made."""
+    count = len(audio)
+    names = [f"{stem}.wav" if count == 1 else f"{stem}-{i + 1}.wav" for i in range(count)]
+    for name, example in zip(names, audio, strict=True):
+        write_audio(out / name, example, rate)
+    nats = {
+        name: values.tolist()
+        for name, values in (("log_prob", drawn.log_prob), ("log_draw", drawn.log_draw))
+        if values is not None
+    }
+    write_json(out / f"{stem}.json", about | nats | {"files": names})
+    return [out / name for name in names]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,17 +22,23 @@ class Drawn(NamedTuple):
 
     Attributes:
         audio: Shape (count, channels, time); the prompt is not in it.
-        log_prob: Log-likelihood under the model, in nats, shape (count,).
+        log_prob: Log-likelihood under the model, in nats, shape (count,); None for a model that
+            is not autoregressive.
         log_draw: Log-likelihood under the distributions it was drawn from (they differ from the
-            model's at temperatures other than 1), in nats, shape (count,).
+            model's at temperatures other than 1), in nats, shape (count,), or None.
     """
 
     audio: Tensor
-    log_prob: Tensor
-    log_draw: Tensor
+    log_prob: Tensor | None = None
+    log_draw: Tensor | None = None
 
 
-def draw_audio(
+def draw_audio(model: Model, count: int, length: int, **settings: Any) -> Tensor:
+    """Draw audio from any model, shape (count, channels, length): `draw_samples` without more."""
+    return draw_samples(model, count, length, **settings).audio
+
+
+def draw_samples(
     model: Model,
     count: int,
     length: int,
@@ -42,8 +48,8 @@ def draw_audio(
     prompt: Tensor | None = None,
     condition: Condition | None = None,
     progress: Progress = SILENT,
-) -> Tensor:
-    """Draw audio from any model, shape (count, channels, length).
+) -> Drawn:
+    """Draw from any model.
 
     Arguments are those of `ancestral`; a model that is not autoregressive takes neither
     temperature nor prompt.
@@ -61,12 +67,13 @@ def draw_audio(
             prompt=prompt,
             condition=condition,
             progress=progress,
-        ).audio
+        )
     if temperature != 1 or prompt is not None:
         name = type(model).__name__
         raise ConfigError(f"{name} is not autoregressive: it takes no temperature and no prompt")
     with torch.no_grad():
-        return model.sample(count, length, condition=condition, generator=generator)
+        audio = model.sample(count, length, condition=condition, generator=generator)
+    return Drawn(audio)
 
 
 def ancestral(
