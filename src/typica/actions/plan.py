@@ -1,0 +1,56 @@
+"""Say what a training will take before it is begun."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from typica.actions.train import PRESET
+from typica.core import registry
+from typica.core.config import override
+from typica.core.device import pick_device
+from typica.core.progress import SILENT, Progress
+from typica.data.corpus import open_corpus
+from typica.training.job import describe
+from typica.training.plan import Plan, measure
+
+
+class Planned(NamedTuple):
+    """A plan and what it is for."""
+
+    system: str
+    preset: str
+    corpus: str
+    device: str
+    plan: Plan
+
+
+def plan(
+    system: str,
+    data: str | Path,
+    preset: str = PRESET,
+    settings: Sequence[str] = (),
+    *,
+    device: str = "auto",
+    progress: Progress = SILENT,
+) -> Planned:
+    """Measure what training a system on a corpus takes: memory, disk, time.
+
+    Args:
+        system: Name of the system.
+        data: A corpus, by its name or its folder.
+        preset: Where the settings come from.
+        settings: Settings that replace the preset's, as in "model.channels=96".
+        device: "auto", "cpu", "cuda" or "mps".
+        progress: Hears how far it is.
+
+    Raises:
+        ConfigError: A setting is unknown, wrong, or does not fit the corpus.
+        DataError: There is no such corpus, or nothing in it to train on.
+    """
+    place, corpus = pick_device(device), open_corpus(data)
+    tables = override(registry.preset(system, preset), list(settings))
+    job = describe(system, preset, tables, corpus, place)
+    with progress.task("running a few steps"):
+        return Planned(system, preset, corpus.name, str(place), measure(job, place))

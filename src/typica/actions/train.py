@@ -1,0 +1,157 @@
+"""Train a system on a corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from typica.core import registry
+from typica.core.config import override, read_yaml
+from typica.core.errors import RunError
+from typica.core.progress import SILENT, Progress
+from typica.core.run import CONFIG
+from typica.data.corpus import Corpus, open_corpus
+from typica.training import folder as folders
+from typica.training.card import write_card
+from typica.training.job import Job, describe
+from typica.training.launch import Machines, launch
+from typica.training.processes import Processes, join, launched
+from typica.training.schedule import share_done
+from typica.training.start import ready
+
+PRESET = "small"
+TABLES_OF_THE_RUN = ("system", "preset", "rate", "corpus")
+
+
+def train(
+    system: str,
+    data: str | Path,
+    preset: str | None = None,
+    settings: Sequence[str] = (),
+    *,
+    name: str | None = None,
+    resume: bool = False,
+    steps: int | None = None,
+    minutes: float | None = None,
+    device: str = "auto",
+    processes: int | None = None,
+    machines: int = 1,
+    machine_rank: int = 0,
+    rendezvous: str | None = None,
+    progress: Progress = SILENT,
+) -> Path:
+    """Train a system and return the folder of the run.
+
+    Args:
+        system: Name of the system.
+        data: A corpus, by its name or its folder.
+        preset: Where the settings come from: "small" unless told otherwise; a run that is
+            gone on with keeps its own.
+        settings: Settings that replace the preset's, as in "model.channels=96".
+        name: Name of the run's folder under `runs`; by default it tells system, corpus and time.
+        resume: Go on with the run of that name, or with the newest of this system and corpus.
+        steps: Stop after so many; shorthand for "training.steps".
+        minutes: Stop after so long; shorthand for "training.minutes".
+        device: "auto", "cpu", "cuda" or "mps".
+        processes: Processes on this machine, each with batches of its own.
+        machines: Machines that train together; the command is given on each.
+        machine_rank: Number of this machine, from 0.
+        rendezvous: Where the first machine is found by the others, as "host:port".
+        progress: Hears how far it is.
+
+    Raises:
+        ConfigError: A setting is unknown, wrong, or does not fit the corpus.
+        DataError: There is no such corpus, or nothing in it to train on.
+        RunError: The run exists, or cannot be gone on with, or its loss is no longer a number.
+        KeyboardInterrupt: Ctrl-C was pressed; a checkpoint was written first.
+    """
+    arguments: dict[str, Any] = {
+        "system": system,
+        "data": str(data),
+        "preset": preset,
+        "settings": [*settings, *_shorthand(steps, minutes)],
+        "name": name,
+        "resume": resume,
+        "device": device,
+    }
+    together = Machines(processes or 1, machines, machine_rank, rendezvous)
+    if together.world > 1 and launched() is None:
+        return Path(launch("typica.actions.train:work", arguments, together, progress))
+    expected = None if processes is None else together.world
+    return Path(work(**arguments, expected=expected, progress=progress))
+
+
+def work(
+    system: str,
+    data: str,
+    preset: str | None,
+    settings: list[str],
+    name: str | None,
+    resume: bool,
+    device: str,
+    expected: int | None,
+    progress: Progress,
+) -> str:
+    """Do one process's part of a training and return the folder of the run."""
+    with join(device, expected) as processes:
+        progress = progress if processes.first else SILENT
+        corpus = open_corpus(data)
+        folder = _folder(system, corpus, name, resume, processes)
+        before = read_yaml(folder / CONFIG) if resume else {}
+        tables, preset = _tables(system, preset, before)
+        job = describe(system, preset, override(tables, settings), corpus, processes.device)
+        _open(folder, job, before, processes, progress)
+        loop = ready(job, folder, processes, progress)
+        if share_done(job.settings.training, loop.learner.steps, loop.elapsed_s) >= 1:
+            raise RunError(
+                f"{folder} has finished its training, {loop.learner.steps} steps in "
+                f"{loop.elapsed_s / 60:.1f} minutes: give it more with --steps or --minutes"
+            )
+        loop.run()
+        if processes.first:
+            write_card(folder, loop, job.config())
+        return str(folder)
+
+
+def _shorthand(steps: int | None, minutes: float | None) -> list[str]:
+    given = {"steps": steps, "minutes": minutes}
+    return [f"training.{name}={value}" for name, value in given.items() if value is not None]
+
+
+def _folder(
+    system: str, corpus: Corpus, name: str | None, resume: bool, processes: Processes
+) -> Path:
+    """Return the run's folder, the same for all processes."""
+    if resume:
+        return folders.to_resume(name, system, corpus.name)
+    name = processes.agree_on(name or folders.new_name(system, corpus.name))
+    path = folders.to_begin(name) if processes.first else folders.runs_home() / name
+    processes.wait()  # the first makes it only when all have looked
+    return path
+
+
+def _tables(system: str, preset: str | None, before: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return the settings to begin from: the run's own, or a preset's."""
+    if before and preset is None:
+        own = {n: table for n, table in before.items() if n not in TABLES_OF_THE_RUN}
+        if before["system"] == system:
+            return own, before["preset"]
+    preset = preset or PRESET
+    return registry.preset(system, preset), preset
+
+
+def _open(
+    folder: Path, job: Job, before: dict[str, Any], processes: Processes, progress: Progress
+) -> None:
+    """Write the run's settings, or see that they still fit the run."""
+    config = job.config()
+    if before:
+        folders.check_same(folder, before, config)
+        for setting, was, now in folders.differences(before, config):
+            progress.say(f"{setting} was {was} and is now {now}")
+    progress.say(f"the run is kept in {folder}")
+    if processes.first:
+        folders.write_config(folder, config)
+        folders.forget_final(folder)
+    processes.wait()

@@ -1,0 +1,142 @@
+"""A model and all that a training step moves: its optimisers and its average."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, AdamW, Optimizer
+
+from typica.core.condition import to_device
+from typica.core.model import Model
+from typica.core.phase import Batch, Phase
+from typica.training.averaging import Average
+from typica.training.processes import Processes
+from typica.training.schedule import learning_rate
+from typica.training.settings import PhaseConfig, TrainingConfig
+
+Draw = Callable[[int], Batch]
+"""From a number to a batch, always the same one for the same number."""
+
+
+class Learner:
+    """A model in training.
+
+    Attributes:
+        model: The weights as the optimisers leave them, on the processes' device.
+        phases: The turns of a step.
+        average: Their running average.
+        optimisers: One a phase, by its name.
+        steps: How many steps have been taken.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        phases: Sequence[Phase],
+        config: TrainingConfig,
+        phase_configs: Mapping[str, PhaseConfig],
+        processes: Processes,
+    ) -> None:
+        self.model, self.phases = model.train(), phases
+        self.config, self.phase_configs, self.processes = config, phase_configs, processes
+        processes.share(model)
+        self.optimisers = {p.name: _optimiser(p, phase_configs[p.name]) for p in phases}
+        self.average = Average(self.model, config.average)
+        self.steps = 0
+        self._batches = config.accumulate * max(phase.repeats for phase in self.phases)
+
+    def step(self, draw: Draw, done: float) -> dict[str, Tensor]:
+        """Give every phase its turns.
+
+        Each of a phase's repeats sees fresh examples; phases begin with the same ones.
+
+        Args:
+            draw: Gives the batches.
+            done: Share of the training that is over, which sets the learning rates.
+
+        Returns:
+            The mean terms of each phase's last turn as "phase/term", and the norm of its
+            gradient as "phase/gradient": scalars on the device, of this process's examples.
+        """
+        self._reseed()
+        first = self.steps * self._batches
+        batches = [draw(first + i) for i in range(self._batches)]
+        terms: dict[str, Tensor] = {}
+        for phase in self.phases:
+            config = self.phase_configs[phase.name]
+            for group in self.optimisers[phase.name].param_groups:
+                group["lr"] = learning_rate(config, self.steps, done)
+            for turn in range(phase.repeats):
+                start = turn * self.config.accumulate
+                terms |= self._turn(phase, batches[start : start + self.config.accumulate])
+        self.average.update(self.model)
+        self.steps += 1
+        return terms
+
+    def _turn(self, phase: Phase, batches: list[Batch]) -> dict[str, Tensor]:
+        optimiser, parameters = self.optimisers[phase.name], list(phase.parameters)
+        optimiser.zero_grad(set_to_none=True)
+        terms: dict[str, Tensor] = {}
+        for batch in batches:
+            losses = self._losses(phase, self._place(batch))
+            losses = {name: loss / len(batches) for name, loss in losses.items()}
+            # `inputs` keeps this turn's gradient out of the other phases' parameters.
+            torch.stack(list(losses.values())).sum().backward(inputs=parameters)
+            for name, loss in losses.items():
+                terms[f"{phase.name}/{name}"] = terms.get(f"{phase.name}/{name}", 0) + loss.detach()
+        self.processes.average_gradients(parameters)
+        norm = self._clip(parameters)
+        optimiser.step()
+        return terms | {f"{phase.name}/gradient": norm}
+
+    def _clip(self, parameters: list[nn.Parameter]) -> Tensor:
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if self.config.clip is not None:
+            torch.nn.utils.clip_grads_with_norm_(parameters, self.config.clip, norm)
+        return norm
+
+    def _losses(self, phase: Phase, batch: Batch) -> dict[str, Tensor]:
+        low = self.config.precision == "bfloat16"
+        with torch.autocast(self.processes.device.type, torch.bfloat16, enabled=low):
+            return phase.loss(batch)
+
+    def _place(self, batch: Batch) -> Batch:
+        device = self.processes.device
+        placed = dict(batch) | {"audio": batch["audio"].to(device, non_blocking=True)}
+        if "condition" in batch:
+            placed["condition"] = to_device(batch["condition"], device)
+        return placed
+
+    def _reseed(self) -> None:
+        """Make the noise of a step its own: resuming then needs no generator's state."""
+        numbers = (self.config.seed, self.steps, self.processes.rank)
+        seed = random.Random(repr(numbers)).getrandbits(63)
+        torch.default_generator.manual_seed(seed)
+        if self.processes.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+
+
+@contextmanager
+def own_randomness(device: torch.device) -> Iterator[None]:
+    """Leave the user's global generators as they were."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        yield
+
+
+def _optimiser(phase: Phase, config: PhaseConfig) -> Optimizer:
+    kind = {"adam": Adam, "adamw": AdamW}[config.optimiser]
+    parameters = list(phase.parameters)
+    return kind(
+        parameters,
+        lr=config.learning_rate,
+        betas=(config.betas[0], config.betas[1]),
+        eps=config.epsilon,
+        weight_decay=config.weight_decay,
+        fused=parameters[0].device.type in ("cpu", "cuda"),
+    )

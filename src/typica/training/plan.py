@@ -1,0 +1,229 @@
+"""What a training will take, measured by really running a step or two of it."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from typica.core.phase import Batch
+from typica.training.job import Job
+from typica.training.learner import Learner, own_randomness
+from typica.training.processes import Processes
+
+MEASURED_S = 10.0  # steps are timed until so long has gone by ...
+MEASURED_STEPS = 5  # ... or so many were taken
+LINE_BYTES = 250  # of the log and of TensorBoard's, a line together
+SPARE = 0.8  # of the free memory may be filled to find out the time
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training will take.
+
+    Attributes:
+        parameters: Numbers that are learnt.
+        weights_bytes: Memory of the weights and buffers.
+        gradients_bytes: Of the gradients.
+        optimiser_bytes: Of Adam's two averages.
+        average_bytes: Of the averaged weights.
+        activations_bytes: What a step keeps for its backward pass, counted while one ran.
+        memory_bytes: All of these.
+        free_bytes: Free memory of the device; None where it does not tell.
+        checkpoint_bytes: One checkpoint.
+        disk_bytes: All that the run's folder will hold.
+        step_s: Seconds of a step on this machine.
+        step_was_scaled: Whether `step_s` is that of one example, multiplied: a whole batch
+            would not have fitted.
+        steps: Steps until the end.
+        training_s: Seconds until the end; looks at held-out audio and samples come on top.
+        audio_s: Seconds of audio that will be heard.
+        epochs: How often that is the corpus.
+    """
+
+    parameters: int
+    weights_bytes: int
+    gradients_bytes: int
+    optimiser_bytes: int
+    average_bytes: int
+    activations_bytes: int
+    memory_bytes: int
+    free_bytes: int | None
+    checkpoint_bytes: int
+    disk_bytes: int
+    step_s: float
+    step_was_scaled: bool
+    steps: int
+    training_s: float
+    audio_s: float
+    epochs: float
+
+    @property
+    def fits(self) -> bool:
+        """Whether the memory suffices, as far as can be told."""
+        return self.free_bytes is None or self.memory_bytes < self.free_bytes
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all figures by name."""
+        return asdict(self) | {"fits": self.fits}
+
+
+def measure(job: Job, device: torch.device) -> Plan:
+    """Run a step of a job on one example and, where memory allows, a few on whole batches."""
+    settings = job.settings
+    training, batch = settings.training, settings.data.batch
+    learner = Learner(job.model, job.phases, training, settings.phases, Processes(device))
+    crops = job.crops("train", seed=training.seed)
+    with own_randomness(device):
+        saved = SavedTensors(learner.model)
+        with saved:
+            one_s = _seconds(lambda: learner.step(lambda number: _first(crops.batch(number)), 0.0))
+        sizes = _sizes(learner)
+        sizes["activations_bytes"] = saved.peak * batch
+        free, memory = free_bytes(device), sum(sizes.values())
+        scaled = free is not None and memory > SPARE * free
+        step_s = one_s * batch if scaled else _step_seconds(learner, crops.batch)
+    steps = training.steps
+    if training.minutes:
+        steps = min(steps, max(1, round(60 * training.minutes / step_s)))
+    audio_s = steps * batch * training.accumulate * settings.data.crop / job.corpus.rate
+    kept = sizes["weights_bytes"] + sizes["average_bytes"] + sizes["optimiser_bytes"]
+    return Plan(
+        parameters=sum(parameter.numel() for parameter in job.model.parameters()),
+        **sizes,
+        memory_bytes=memory,
+        free_bytes=free,
+        checkpoint_bytes=kept,
+        disk_bytes=_disk_bytes(job, steps, kept, sizes["average_bytes"]),
+        step_s=step_s,
+        step_was_scaled=scaled,
+        steps=steps,
+        training_s=steps * step_s,
+        audio_s=audio_s,
+        epochs=audio_s / job.corpus.seconds("train"),
+    )
+
+
+class SavedTensors:
+    """Counts the bytes that autograd keeps for the backward pass while the block runs.
+
+    A tensor kept twice, or as a view, counts once; a model's own weights do not count.
+
+    Attributes:
+        peak: The most bytes that were kept at one time.
+    """
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        self.peak = self._now = 0
+        self._held: dict[int, int] = {}
+        self._own = {p.untyped_storage().data_ptr() for p in model.parameters()}
+        self._hooks = torch.autograd.graph.saved_tensors_hooks(self._pack, lambda held: held.tensor)
+
+    def __enter__(self) -> SavedTensors:
+        self._hooks.__enter__()
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self._hooks.__exit__(*reason)
+
+    def _pack(self, tensor: Tensor) -> _Held:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() in self._own:
+            return _Held(tensor, lambda: None)
+        key, size = storage.data_ptr(), storage.nbytes()
+        holders = self._held.get(key, 0)
+        self._held[key] = holders + 1
+        if not holders:
+            self._now += size
+            self.peak = max(self.peak, self._now)
+        return _Held(tensor, lambda: self._release(key, size))
+
+    def _release(self, key: int, size: int) -> None:
+        self._held[key] -= 1
+        if not self._held[key]:
+            self._now -= size
+
+
+class _Held:
+    """A tensor that says when it is no longer kept."""
+
+    def __init__(self, tensor: Tensor, release: Callable[[], None]) -> None:
+        self.tensor, self._release = tensor, release
+
+    def __del__(self) -> None:
+        self._release()
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Return the free memory of a device, or None where it does not tell."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    if device.type != "cpu":
+        return None
+    try:
+        with open("/proc/meminfo") as lines:
+            found = [line.split()[1] for line in lines if line.startswith("MemAvailable")]
+    except OSError:
+        return None
+    return 1024 * int(found[0]) if found else None
+
+
+def _first(batch: Batch) -> Batch:
+    """Return a batch of one example."""
+    first = dict(batch) | {"audio": batch["audio"][:1]}
+    if "condition" in batch:
+        tracks = batch["condition"].items()
+        first["condition"] = {name: t._replace(values=t.values[:1]) for name, t in tracks}
+    return first
+
+
+def _sizes(learner: Learner) -> dict[str, int]:
+    moments = [
+        value
+        for optimiser in learner.optimisers.values()
+        for state in optimiser.state.values()
+        for value in state.values()
+    ]
+    parameters, buffers = list(learner.model.parameters()), list(learner.model.buffers())
+    averaged = learner.average.model
+    return {
+        "weights_bytes": _bytes([*parameters, *buffers]),
+        "gradients_bytes": _bytes(parameters),
+        "optimiser_bytes": _bytes(moments),
+        "average_bytes": _bytes([*averaged.parameters(), *averaged.buffers()]),
+    }
+
+
+def _bytes(tensors: Iterable[Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def _step_seconds(learner: Learner, draw: Callable[[int], Batch]) -> float:
+    """Return the median seconds of a step; the first, which warms up, counts only if slow."""
+    times = [_seconds(lambda: learner.step(draw, 0.0))]
+    while sum(times) < MEASURED_S and len(times) <= MEASURED_STEPS:
+        times.append(_seconds(lambda: learner.step(draw, 0.0)))
+    return statistics.median(times[1:] or times)
+
+
+def _seconds(act: Callable[[], dict[str, Tensor]]) -> float:
+    began = time.perf_counter()
+    for value in act().values():
+        value.item()  # until the device has come so far
+    return time.perf_counter() - began
+
+
+def _disk_bytes(job: Job, steps: int, checkpoint: int, final: int) -> int:
+    training = job.settings.training
+    # One more than is kept: the oldest goes when the newest has been written.
+    checkpoints = checkpoint * (training.keep + 1) + final
+    lines = LINE_BYTES * steps // training.log_every
+    samples = steps // training.sample_every if training.sample_every else 0
+    # As a file, and in TensorBoard's log once more; two bytes a sample.
+    sound = round(samples * 2 * 2 * training.sample_seconds * job.corpus.rate)
+    return checkpoints + lines + sound

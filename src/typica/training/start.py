@@ -1,0 +1,98 @@
+"""Putting a training together: from a job and a folder to a loop that is ready to run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from typica.core.condition import to_device
+from typica.core.errors import RunError
+from typica.core.model import ExplicitModel, Model
+from typica.core.progress import SILENT, Progress
+from typica.core.randomness import seeded
+from typica.core.run import checkpoints
+from typica.decoding.sampling import draw_audio
+from typica.training import checkpoint
+from typica.training.held_out import held_out_bits
+from typica.training.job import Job
+from typica.training.learner import Learner
+from typica.training.loop import Judge, Loop, Sampler
+from typica.training.processes import Processes
+
+
+def ready(job: Job, folder: Path, processes: Processes, progress: Progress = SILENT) -> Loop:
+    """Return the loop of a job, standing where the newest checkpoint of its folder stands.
+
+    Raises:
+        RunError: There are checkpoints, but none of them is whole.
+    """
+    settings = job.settings
+    learner = Learner(job.model, job.phases, settings.training, settings.phases, processes)
+    elapsed_s = go_on(folder, learner, progress)
+    crops = job.crops(
+        "train", seed=settings.training.seed, rank=processes.rank, world=processes.world
+    )
+    return Loop(
+        learner,
+        crops.batch,
+        settings.data.batch * settings.training.accumulate * processes.world,
+        folder,
+        job.config(),
+        elapsed_s,
+        judge=_judge(job, learner.average.model, processes.device, progress),
+        sampler=_sampler(job, learner.average.model, processes.device),
+        progress=progress,
+    )
+
+
+def go_on(folder: Path, learner: Learner, progress: Progress = SILENT) -> float:
+    """Restore the newest whole checkpoint, if there is any; return the seconds behind it.
+
+    Raises:
+        RunError: There are checkpoints, but none of them is whole.
+    """
+    found = checkpoints(folder)
+    for path in reversed(found):
+        try:
+            checkpoint.verify(path)
+        except RunError as error:
+            progress.say(str(error))
+            continue
+        elapsed_s = checkpoint.restore(path, learner)
+        progress.say(f"going on after step {learner.steps} of {folder}")
+        return elapsed_s
+    if found:
+        raise RunError(f"no checkpoint of {folder} is whole: --name another run")
+    return 0.0
+
+
+def _judge(job: Job, model: Model, device: torch.device, progress: Progress) -> Judge | None:
+    if not isinstance(model, ExplicitModel):
+        progress.say(f"{job.system} has no density: held-out audio is not scored")
+        return None
+    progress.say(f"bits a sample are of {model.base_measure}")
+    data, name = job.settings.data, job.corpus.name
+    recordings = job.corpus.recordings("valid")
+    if not recordings:
+        progress.say(f"{name} has no held-out recordings: nothing will warn of overfitting")
+        return None
+    if max(recording.length for recording in recordings) < data.crop:
+        progress.say(f"held-out recordings of {name} are shorter than a crop: none is scored")
+        return None
+    crops = job.crops("valid")
+    seconds = job.settings.training.validate_seconds
+    batches = max(1, round(seconds * job.corpus.rate / (data.crop * data.batch)))
+    return lambda: held_out_bits(model, crops.batch, batches, device)
+
+
+def _sampler(job: Job, model: Model, device: torch.device) -> Sampler:
+    length = round(job.settings.training.sample_seconds * job.corpus.rate)
+
+    def sample() -> Tensor:
+        condition = to_device(job.condition(length), device)
+        generator = seeded(job.settings.training.seed, device)
+        return draw_audio(model, 1, length, generator=generator, condition=condition)[0]
+
+    return sample
