@@ -18,6 +18,7 @@ from typica.core.randomness import seeded
 from typica.core.run import Run, load
 from typica.data.sound import read_audio, write_audio
 from typica.decoding.sampling import Drawn, draw_samples
+from typica.engines.compile import compile_sampler
 
 
 class Samples(NamedTuple):
@@ -83,6 +84,7 @@ def sample(
         generator=seeded(seed, opened.device),
         prompt=past,
         condition=condition_for(opened, count, label=label, like=like),
+        sampler=compile_sampler(opened.model),
         progress=progress,
     )
     real_time = count * seconds / (time.perf_counter() - began)

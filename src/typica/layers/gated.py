@@ -215,8 +215,7 @@ class _GatedFunction(torch.autograd.Function):
     def backward(ctx: Any, grad_out: Tensor, grad_skips: Tensor) -> tuple[Tensor | None, ...]:
         rows, signal, gate, product, taps, residual, skip = ctx.saved_tensors
         grad_gates = _gates_backward(grad_out, grad_skips, signal, gate, product, residual, skip)
-        grad_rows, grad_taps = _taps_backward(grad_gates, rows, taps, ctx.shift)
-        grad_rows[-len(grad_out) :] += grad_out
+        grad_rows, grad_taps = _taps_backward(grad_out, grad_gates, rows, taps, ctx.shift)
         return (
             grad_rows,
             grad_skips,
@@ -251,14 +250,17 @@ def _gates_backward(
 
 
 def _taps_backward(
-    grad_gates: Tensor, rows: Tensor, taps: Tensor, shift: int
+    grad_out: Tensor, grad_gates: Tensor, rows: Tensor, taps: Tensor, shift: int
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of the rows and of the taps."""
+    """Gradients of the rows, through the residual and all taps, and of the taps."""
     count, last = len(grad_gates), len(taps) - 1
-    grad_rows = torch.zeros_like(rows)
-    grad_taps = torch.empty_like(taps)
-    for tap in range(last + 1):
-        begin = len(rows) - count if tap == last else tap * shift
+    memory = len(rows) - count
+    grad_rows, grad_taps = torch.empty_like(rows), torch.empty_like(taps)
+    grad_rows[:memory] = 0
+    torch.addmm(grad_out, grad_gates, taps[last].t(), out=grad_rows[memory:])
+    torch.mm(rows[memory:].t(), grad_gates, out=grad_taps[last])
+    for tap in range(last):
+        begin = tap * shift
         grad_rows.narrow(0, begin, count).addmm_(grad_gates, taps[tap].t())
         torch.mm(rows.narrow(0, begin, count).t(), grad_gates, out=grad_taps[tap])
     return grad_rows, grad_taps

@@ -17,13 +17,13 @@ from typing import Literal, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributions import Categorical, Distribution, Normal
+from torch.distributions import Distribution, Normal
 
 from typica.core.condition import Condition, Need, check_condition
 from typica.core.config import Config
 from typica.core.errors import ConfigError, ShapeError
 from typica.core.model import AutoregressiveModel
-from typica.layers.distributions import DiscretisedLogisticMixture
+from typica.layers.distributions import DiscretisedLogisticMixture, Levels
 from typica.layers.gated import GatedStack
 from typica.layers.upsampling import Upsampling
 from typica.signal.quantise import QuantiserName, quantiser
@@ -319,9 +319,10 @@ class Head(nn.Module):
         x = F.relu(skips)
         for layer in self.hidden:
             x = F.relu(layer(x))
-        outputs = self.last(x).transpose(0, 1)
+        outputs = self.last(x)
         if self.config.output == "categorical":
-            return Categorical(logits=outputs, validate_args=False)
+            return Levels(outputs.log_softmax(-1).transpose(0, 1))
+        outputs = outputs.transpose(0, 1)
         if self.config.output == "logistics":
             logits, mean, log_scale = outputs.chunk(3, -1)
             log_scale = log_scale.clamp_min(self.config.log_scale_floor)

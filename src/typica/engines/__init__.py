@@ -1,0 +1,1 @@
+"""Compiled samplers: the numbers of a trained module, at a speed of their own."""
