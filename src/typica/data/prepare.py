@@ -138,6 +138,9 @@ def _write_shards(
                 seconds += done.seconds
                 task.advance(done.items)
                 task.show(hours=seconds / 3600)
+        except KeyboardInterrupt:
+            progress.say("interrupted: what is prepared is kept, and the same command goes on")
+            raise
         finally:
             _clear(folder)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -34,20 +36,20 @@ def write_each(
         DiskError: A shard cannot be written.
     """
     from joblib import Parallel, cpu_count, delayed
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     workers = workers or cpu_count()
     if workers == 1 or not units:
         for unit in units:
             yield _write(source, unit, settings, folder)
         return
-    results = Parallel(workers, batch_size=1, return_as="generator_unordered")(
-        delayed(_write_silently)(source, unit, settings, folder) for unit in units
-    )
+    with _holding_interrupts():
+        results = Parallel(workers, batch_size=1, return_as="generator_unordered")(
+            delayed(_write_silently)(source, unit, settings, folder) for unit in units
+        )
     try:
         with closing(results):  # whatever happens, the workers are stopped
             yield from results
-    except TerminatedWorkerError as error:
+    except BrokenProcessPool as error:
         raise DataError(
             "a process that read recordings was killed, by lack of memory or by a damaged file: "
             "run again with --workers 1"
@@ -61,6 +63,25 @@ def _write(source: Source, unit: Unit, settings: Settings, folder: Path) -> Done
 def _write_silently(source: Source, unit: Unit, settings: Settings, folder: Path) -> Done:
     with _without_stderr():
         return _write(source, unit, settings, folder)
+
+
+@contextmanager
+def _holding_interrupts() -> Iterator[None]:
+    """Let Ctrl-C wait while the workers are started.
+
+    They inherit that it waits, and so never hear of it: this process stops them.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # started below, it would let interrupts through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
