@@ -50,7 +50,7 @@ def open_audio(path: Path) -> AudioFile:
         return _open_media(path)
     try:
         # A name that is no valid text reaches the disk as the bytes it is made of.
-        file = soundfile.SoundFile(path if os.name == "nt" else os.fsencode(path))
+        file = _Onward(path if os.name == "nt" else os.fsencode(path))
     except (soundfile.SoundFileError, TypeError, ValueError, OSError) as error:
         known = path.suffix.lower() in SOUND
         raise DataError("broken sound file" if known else "not a sound file") from error
@@ -68,6 +68,18 @@ def _check_file(path: Path) -> None:
         path.open("rb").close()
     except OSError as error:
         raise DataError(f"cannot be opened: {(error.strerror or str(error)).lower()}") from error
+
+
+class _Onward(soundfile.SoundFile):
+    """A sound file that is read from its beginning to its end.
+
+    After each block `soundfile` seeks the place where it is already, if seeking is possible. In
+    an mp3 file the decoder then begins anew, without what it needs of the past: a click.
+    """
+
+    def seekable(self) -> bool:
+        """Tell that it cannot be sought in."""
+        return False
 
 
 def _sound_blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:

@@ -147,7 +147,7 @@ class _Shard:
             raise DataError(f"broken sound file: it claims {rate} samples a second")
         self.part.seek(0)
         self.part.truncate()
-        low = high = np.float32(0)
+        low, high = np.float32(np.inf), np.float32(-np.inf)
         length = 0
         with np.errstate(invalid="ignore", over="ignore"):
             for block in resample_blocks(_mono(blocks), rate, self.settings.rate):
@@ -160,11 +160,11 @@ class _Shard:
 
     def _check(self, extent: _Extent) -> None:
         least = self.settings.minimum_s
-        if not math.isfinite(extent.high - extent.low):
-            raise DataError("holds values that are not finite numbers")
         if extent.length < max(1, least * self.settings.rate):
             seconds = extent.length / self.settings.rate
             raise DataError(f"too short: {seconds:.3g} s, less than {least:g} s")
+        if not math.isfinite(extent.high - extent.low):
+            raise DataError("holds values that are not finite numbers")
         if extent.high - extent.low < 2 * QUIETEST:
             raise DataError("silent")
 
