@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import signal
 import sys
@@ -44,6 +45,9 @@ def build() -> typer.Typer:
 def main(arguments: list[str] | None = None) -> None:
     """Run one command; exit status 2 tells what the user can put right."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    # Threads that spin while they wait for one another slow each other down several times as
+    # soon as any other program runs; torch reads this when it is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         build()(arguments, standalone_mode=True)
     except TypicaError as error:
