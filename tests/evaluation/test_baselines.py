@@ -119,6 +119,14 @@ def test_pairs_never_seen_are_dear_and_not_impossible():
     assert math.isfinite(markov.bits(np.array([3, 3]), 1))
 
 
+def test_the_table_trusts_few_pairs_little_and_clear_ones_much():
+    few = np.random.default_rng(0).integers(0, 16, 300)
+    clear = np.tile(np.arange(16), 200)
+
+    assert Markov(count_pairs(few, 16)).strength >= 100
+    assert Markov(count_pairs(clear, 16)).strength <= 1
+
+
 def test_silence_and_one_level_alone_can_be_priced():
     prices = priced(quantiser("mulaw", 8), np.full(4000, 128), np.full(4000, 128))
 

@@ -1,13 +1,17 @@
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from typica.core import registry
+from typica.core.condition import Track
 from typica.core.config import Config
 from typica.core.model import Model
 from typica.evaluation.likelihood import model_bits
 from typica.evaluation.stretches import Stretch, choose
+
+RATE = 8000
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +56,26 @@ def test_pieces_of_a_recording_add_up_to_the_whole(corpus, model):
     whole = -float(model.log_prob(corpus.audio(recording)[None])) / math.log(2)
     assert sum(bits.bits) == pytest.approx(whole, rel=1e-5)
     assert list(bits.by_recording()) == [recording.id]
+
+
+def test_a_model_that_is_told_frames_is_told_those_of_the_stretch():
+    model = registry.build("wavenet", "tiny", local="roll", local_channels=3, hop=64)
+    asked = []
+
+    class Told:
+        def audio(self, recording, start, stop):
+            return torch.zeros(1, stop - start)
+
+        def condition(self, recordings, starts, length, names):
+            asked.append((starts[0], length, names))
+            return {"roll": Track(torch.zeros(1, 3, -(-length // 64)), RATE / 64)}
+
+    recording = SimpleNamespace(id="a", length=9000)
+    bits = model_bits(model, Told(), [Stretch(recording, 5000, 5100)])
+
+    assert asked == [(4928, 172, ("roll",))]  # the last frame's start a context before 5000
+    assert model.context <= 5000 - 4928
+    assert bits.samples == [100]
 
 
 class Implicit(Model):
