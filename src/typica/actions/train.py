@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -101,17 +102,26 @@ def work(
         before = read_yaml(folder / CONFIG) if resume else {}
         tables, preset = _tables(system, preset, before)
         job = describe(system, preset, override(tables, settings), corpus, processes.device)
-        _open(folder, job, before, processes, progress)
-        loop = ready(job, folder, processes, progress)
-        if share_done(job.settings.training, loop.learner.steps, loop.elapsed_s) >= 1:
-            raise RunError(
-                f"{folder} has finished its training, {loop.learner.steps} steps in "
-                f"{loop.elapsed_s / 60:.1f} minutes: give it more with --steps or --minutes"
-            )
-        loop.run()
-        if processes.first:
-            write_card(folder, loop, job.config())
+        with folders.alone(folder) if processes.first else nullcontext():
+            _run(folder, job, before, processes, progress)
         return str(folder)
+
+
+def _run(
+    folder: Path, job: Job, before: dict[str, Any], processes: Processes, progress: Progress
+) -> None:
+    _open(folder, job, before, processes, progress)
+    loop = ready(job, folder, processes, progress)
+    if share_done(job.settings.training, loop.learner.steps, loop.elapsed_s) >= 1:
+        raise RunError(
+            f"{folder} has finished its training, {loop.learner.steps} steps in "
+            f"{loop.elapsed_s / 60:.1f} minutes: give it more with --steps or --minutes"
+        )
+    if processes.first:
+        folders.forget_final(folder)
+    loop.run()
+    if processes.first:
+        write_card(folder, loop, job.config())
 
 
 def _shorthand(steps: int | None, minutes: float | None) -> list[str]:
@@ -153,5 +163,4 @@ def _open(
     progress.say(f"the run is kept in {folder}")
     if processes.first:
         folders.write_config(folder, config)
-        folders.forget_final(folder)
     processes.wait()

@@ -11,14 +11,13 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 from torch import Tensor
-from torch.optim import Optimizer
 
 from typica.core import run
 from typica.core.errors import RunError
@@ -89,8 +88,10 @@ def restore(path: Path, learner: Learner) -> float:
     run.read_weights(learner.average.model, path / run.WEIGHTS)
     state = json.loads((path / STATE).read_text())
     moments = _read_tensors(path / OPTIMISER)
-    for name, optimiser in learner.optimisers.items():
-        _put_moments(optimiser, moments, name)
+    for phase, optimiser in learner.optimisers.items():
+        start = f"{phase}/"
+        own = {n.removeprefix(start): value for n, value in moments.items() if n.startswith(start)}
+        optimiser.restore(own)
     learner.steps, learner.average.updates = state["steps"], state["averaged"]
     return state["elapsed_s"]
 
@@ -114,9 +115,11 @@ def _fill(place: Path, learner: Learner, config: dict[str, Any], elapsed_s: floa
 
     run.write_model(place, learner.average.model, config)
     save_model(learner.model, str(place / LIVE))
-    moments: dict[str, Tensor] = {}
-    for name, optimiser in learner.optimisers.items():
-        moments |= _moments(optimiser, name)
+    moments = {
+        f"{phase}/{name}": value
+        for phase, optimiser in learner.optimisers.items()
+        for name, value in optimiser.tensors().items()
+    }
     save_file(moments, str(place / OPTIMISER))
     state = {
         "steps": learner.steps,
@@ -128,27 +131,6 @@ def _fill(place: Path, learner: Learner, config: dict[str, Any], elapsed_s: floa
     manifest = json.loads((place / run.MANIFEST).read_text())
     manifest |= {name: digest(place / name) for name in (LIVE, OPTIMISER, STATE)}
     (place / run.MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
-
-
-def _moments(optimiser: Optimizer, phase: str) -> dict[str, Tensor]:
-    """Return an optimiser's tensors as "phase/number of the parameter/name"."""
-    state: Mapping[int, Mapping[str, Tensor]] = optimiser.state_dict()["state"]
-    return {
-        f"{phase}/{number}/{name}": value.contiguous()
-        for number, values in state.items()
-        for name, value in values.items()
-    }
-
-
-def _put_moments(optimiser: Optimizer, moments: Mapping[str, Tensor], phase: str) -> None:
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in moments.items():
-        owner, number, name = key.split("/")
-        if owner == phase:
-            state.setdefault(int(number), {})[name] = value
-    # The settings are today's: a resumed run may have been given another learning rate.
-    groups = optimiser.state_dict()["param_groups"]
-    optimiser.load_state_dict({"state": state, "param_groups": groups})
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typica.core.errors import RunError, did_you_mean
 from typica.core.files import replacing
 from typica.core.run import CONFIG, WEIGHTS, checkpoints, runs_home
 
+LOCK = ".lock"
 SAME = ("system", "rate", "model")  # what a run may not change half-way
 
 
@@ -79,6 +81,28 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple
         for name in dict.fromkeys([*old, *new])
         if old.get(name) != new.get(name)
     ]
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from training the same run at the same time.
+
+    Raises:
+        RunError: One does.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("w") as lock:
+        try:
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:  # Windows has none: there, users take care
+            pass
+        except BlockingIOError as error:
+            raise RunError(
+                f"{folder} is being trained by another process: wait for it or --name another run"
+            ) from error
+        yield
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:

@@ -100,7 +100,8 @@ def launch(call: str, arguments: dict[str, Any], machines: Machines, progress: P
         )
         assert process.stdout
         try:
-            return _follow(process, process.stdout, words, progress)
+            with process.stdout as lines:
+                return _follow(process, lines, words, progress)
         finally:
             _end(process)
 

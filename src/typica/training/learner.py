@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam, AdamW, Optimizer
 
 from typica.core.condition import to_device
 from typica.core.model import Model
 from typica.core.phase import Batch, Phase
 from typica.training.averaging import Average
+from typica.training.optimisers import Adam
 from typica.training.processes import Processes
 from typica.training.schedule import learning_rate
 from typica.training.settings import PhaseConfig, TrainingConfig
@@ -43,8 +43,8 @@ class Learner:
     ) -> None:
         self.model, self.phases = model.train(), phases
         self.config, self.phase_configs, self.processes = config, phase_configs, processes
-        processes.share(model)
-        self.optimisers = {p.name: _optimiser(p, phase_configs[p.name]) for p in phases}
+        processes.share([*model.parameters(), *model.buffers()])
+        self.optimisers = {p.name: Adam(p.parameters, phase_configs[p.name]) for p in phases}
         self.average = Average(self.model, config.average)
         self.steps = 0
         self._batches = config.accumulate * max(phase.repeats for phase in self.phases)
@@ -67,19 +67,20 @@ class Learner:
         batches = [draw(first + i) for i in range(self._batches)]
         terms: dict[str, Tensor] = {}
         for phase in self.phases:
-            config = self.phase_configs[phase.name]
-            for group in self.optimisers[phase.name].param_groups:
-                group["lr"] = learning_rate(config, self.steps, done)
+            rate = learning_rate(self.phase_configs[phase.name], self.steps, done)
             for turn in range(phase.repeats):
                 start = turn * self.config.accumulate
-                terms |= self._turn(phase, batches[start : start + self.config.accumulate])
+                terms |= self._turn(phase, batches[start : start + self.config.accumulate], rate)
+        # Statistics of a batch differ between processes; a checkpoint holds the first one's.
+        self.processes.share(self.model.buffers())
         self.average.update(self.model)
         self.steps += 1
         return terms
 
-    def _turn(self, phase: Phase, batches: list[Batch]) -> dict[str, Tensor]:
-        optimiser, parameters = self.optimisers[phase.name], list(phase.parameters)
-        optimiser.zero_grad(set_to_none=True)
+    def _turn(self, phase: Phase, batches: list[Batch], rate: float) -> dict[str, Tensor]:
+        optimiser = self.optimisers[phase.name]
+        parameters = optimiser.parameters
+        optimiser.clear()
         terms: dict[str, Tensor] = {}
         for batch in batches:
             losses = self._losses(phase, self._place(batch))
@@ -90,7 +91,7 @@ class Learner:
                 terms[f"{phase.name}/{name}"] = terms.get(f"{phase.name}/{name}", 0) + loss.detach()
         self.processes.average_gradients(parameters)
         norm = self._clip(parameters)
-        optimiser.step()
+        optimiser.step(rate)
         return terms | {f"{phase.name}/gradient": norm}
 
     def _clip(self, parameters: list[nn.Parameter]) -> Tensor:
@@ -127,16 +128,3 @@ def own_randomness(device: torch.device) -> Iterator[None]:
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         yield
-
-
-def _optimiser(phase: Phase, config: PhaseConfig) -> Optimizer:
-    kind = {"adam": Adam, "adamw": AdamW}[config.optimiser]
-    parameters = list(phase.parameters)
-    return kind(
-        parameters,
-        lr=config.learning_rate,
-        betas=(config.betas[0], config.betas[1]),
-        eps=config.epsilon,
-        weight_decay=config.weight_decay,
-        fused=parameters[0].device.type in ("cpu", "cuda"),
-    )

@@ -187,7 +187,7 @@ def _sizes(learner: Learner) -> dict[str, int]:
         value
         for optimiser in learner.optimisers.values()
         for state in optimiser.state.values()
-        for value in state.values()
+        for value in state
     ]
     parameters, buffers = list(learner.model.parameters()), list(learner.model.buffers())
     averaged = learner.average.model

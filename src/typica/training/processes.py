@@ -8,7 +8,7 @@ backward pass, as one tensor. Accelerate chooses the backend and the device.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -51,8 +51,9 @@ def join(
     from accelerate import PartialState
 
     kind = pick_device(device).type
-    # Without `cpu`, accelerate would quietly stay alone on a machine that has no GPU.
-    state = PartialState(cpu=kind == "cpu", timeout=timedelta(seconds=patience_s))
+    with _patiently(world, patience_s):
+        # Without `cpu`, accelerate would quietly stay alone on a machine that has no GPU.
+        state = PartialState(cpu=kind == "cpu", timeout=timedelta(seconds=patience_s))
     if state.num_processes != world:
         raise RunError(f"{world} processes were asked for and {state.num_processes} met")
     place = torch.device(kind) if kind == "cpu" else state.device
@@ -93,7 +94,7 @@ class Processes:
         if self.world == 1:
             return list(values)
         shared = torch.tensor(values, dtype=torch.float64)
-        with self._patiently():
+        with _patiently(self.world, self.patience_s):
             dist.all_reduce(shared, dist.ReduceOp.MAX, group=self._words)
         return shared.tolist()
 
@@ -103,23 +104,23 @@ class Processes:
             return text
         shared = torch.zeros(TEXT_BYTES, dtype=torch.uint8)
         shared[: len(text.encode())] = torch.tensor(list(text.encode()), dtype=torch.uint8)
-        with self._patiently():
+        with _patiently(self.world, self.patience_s):
             dist.broadcast(shared, 0, group=self._words)
         return bytes(shared.tolist()).rstrip(b"\0").decode()
 
-    def share(self, model: nn.Module) -> None:
-        """Give every process the first one's weights and buffers."""
+    def share(self, tensors: Iterable[Tensor]) -> None:
+        """Give every process the first one's values."""
         if self.world == 1:
             return
-        with self._patiently(), torch.no_grad():
-            for tensor in [*model.parameters(), *model.buffers()]:
+        with _patiently(self.world, self.patience_s), torch.no_grad():
+            for tensor in tensors:
                 dist.broadcast(tensor, 0)
 
     def mean(self, values: Tensor) -> Tensor:
         """Return the mean of a tensor over all processes."""
         if self.world > 1:
             values = values.clone()
-            with self._patiently():
+            with _patiently(self.world, self.patience_s):
                 dist.all_reduce(values)
         return values / self.world
 
@@ -137,7 +138,7 @@ class Processes:
         gradients = [p.new_zeros(p.shape) if p.grad is None else p.grad for p in parameters]
         used = gradients[0].new_tensor([p.grad is not None for p in parameters])
         flat = torch.cat([*(g.reshape(-1) for g in gradients), used])
-        with self._patiently():
+        with _patiently(self.world, self.patience_s):
             dist.all_reduce(flat)
         *means, used = (flat / self.world).split([*(g.numel() for g in gradients), len(used)])
         unused_here = any(p.grad is None for p in parameters)
@@ -146,13 +147,15 @@ class Processes:
         for parameter, mean, keep in zip(parameters, means, kept, strict=True):
             parameter.grad = mean.view_as(parameter) if keep else None
 
-    @contextmanager
-    def _patiently(self) -> Iterator[None]:
-        try:
-            yield
-        except RuntimeError as error:
-            reason = str(error).splitlines()[0]
-            raise RunError(
-                f"process {self.rank} of {self.world} lost the others, or waited for them for "
-                f"{self.patience_s / 60:g} minutes ({reason}): go on with --resume"
-            ) from error
+
+@contextmanager
+def _patiently(world: int, patience_s: float) -> Iterator[None]:
+    """Say in one sentence that the others did not answer."""
+    try:
+        yield
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise RunError(
+            f"one of {world} processes lost the others, or waited for them for "
+            f"{patience_s / 60:.3g} minutes ({reason}): go on with --resume"
+        ) from error
