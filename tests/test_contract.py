@@ -8,7 +8,7 @@ from typica.core.condition import Track
 from typica.core.model import AutoregressiveModel, ExplicitModel, StreamingModel
 from typica.core.randomness import seeded
 from typica.core.run import Run, write_model
-from typica.training.settings import split_tables
+from typica.training.settings import read_settings
 
 LENGTH = 64  # samples
 
@@ -134,7 +134,7 @@ def test_presets_hold_settings_that_exist(name):
     for preset in registry.presets(name):
         with torch.device("meta"):
             model = registry.build(name, preset)
-        split_tables(registry.preset(name, preset), [phase.name for phase in model.phases()])
+        read_settings(registry.preset(name, preset), [phase.name for phase in model.phases()])
 
 
 def test_a_run_gives_the_same_samples_elsewhere(name, model, tmp_path):
