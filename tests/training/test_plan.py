@@ -1,0 +1,65 @@
+import pytest
+import torch
+from toy_training import Toy, chords
+
+from typica.training.job import describe
+from typica.training.plan import SavedTensors, measure
+
+
+def test_a_tensor_that_is_kept_counts_once_and_weights_do_not():
+    model = Toy()
+    weight = model.net[0].weight
+    x = torch.ones(1000, 4, requires_grad=True)
+
+    with SavedTensors(model) as saved:
+        y = x @ weight.t()  # keeps x and the weight
+        z = y.exp()  # keeps its result
+        w = z * z  # keeps the same result, twice
+        w.sum().backward()
+
+    assert saved.peak == 4 * (1000 * 4 + 1000 * 8)
+
+
+def test_what_one_phase_kept_is_gone_when_the_next_begins():
+    x = torch.ones(1000, requires_grad=True)
+
+    with SavedTensors(Toy()) as saved:
+        for _ in range(3):
+            (x.exp().sum()).backward()
+
+    assert saved.peak == 4 * 1000
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory):
+    tables = {
+        "model": {"stacks": 1, "layers": 3, "channels": 4, "gate": 4, "skip": 4, "head": [4]},
+        "data": {"crop": 64, "batch": 3},
+        "training": {"steps": 500, "keep": 2, "sample_every": 100, "sample_seconds": 1.0},
+    }
+    return describe("wavenet", "none", tables, chords(tmp_path_factory.mktemp("data")))
+
+
+def test_a_plan_counts_what_training_will_hold(job):
+    plan = measure(job, torch.device("cpu"))
+
+    weights = 4 * sum(parameter.numel() for parameter in job.model.parameters())
+    moved = 4 * sum(p.numel() for p in job.model.parameters() if p.grad is not None)
+    assert plan.weights_bytes == plan.gradients_bytes == plan.average_bytes == weights
+    assert 2 * moved <= plan.optimiser_bytes < 2 * moved + 400
+    assert plan.activations_bytes > 4 * 3 * 64 * 256  # the logits alone
+    assert plan.checkpoint_bytes == 2 * weights + plan.optimiser_bytes
+    assert plan.disk_bytes > 3 * plan.checkpoint_bytes + 5 * 2 * 8000
+    assert plan.fits
+    assert plan.training_s == pytest.approx(500 * plan.step_s)
+    assert plan.audio_s == pytest.approx(500 * 3 * 64 / 8000)
+    assert plan.epochs == pytest.approx(plan.audio_s / job.corpus.seconds("train"))
+
+
+def test_a_batch_that_does_not_fit_is_not_tried(job, monkeypatch):
+    monkeypatch.setattr("typica.training.plan.free_bytes", lambda device: 1000)
+
+    plan = measure(job, torch.device("cpu"))
+
+    assert plan.step_was_scaled
+    assert not plan.fits
