@@ -41,7 +41,7 @@ def spans(corpus, split):
 @drawn_often
 @given(
     split=st.sampled_from(["train", "valid", "test"]),
-    length=st.integers(1, 120),
+    length=st.integers(HOP, 120),
     context=st.integers(0, 40),
     seed=st.integers(0, 2**63),
     step=st.integers(0, 10**9),

@@ -49,7 +49,7 @@ class Listing(NamedTuple):
 
 def list_data() -> Listing:
     """List the built-in corpora, and those prepared under their names."""
-    sources = [corpora.find(name) for name in corpora.names()]
+    sources = [corpora.find(name)() for name in corpora.names()]
     built_in = [BuiltIn(source.name, source.licence, source.made) for source in sources]
     return Listing(built_in, [_describe(path) for path in prepared()])
 

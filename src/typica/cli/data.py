@@ -13,7 +13,7 @@ from typer import Argument, Option
 
 if TYPE_CHECKING:
     from typica.actions.inspect_data import Inspection
-    from typica.actions.list_data import Listing
+    from typica.actions.list_data import Listing, Prepared
 
 app = typer.Typer(no_args_is_help=True, help="Prepare recordings for training.")
 
@@ -131,13 +131,17 @@ def _plain(value: Any) -> Any:
 def _listed(listing: Listing) -> Iterator[str]:
     yield "Prepared:"
     for one in listing.prepared:
-        figures = f"{one.hours:.2f} h, {one.recordings} recordings at {one.rate} Hz, {one.licence}"
-        yield f"  {one.name:<16}{one.damage or figures}"
+        yield f"  {one.name:<16}{one.damage or _figures(one)}"
     if not listing.prepared:
         yield "  none yet: typica data prepare FOLDER"
     yield "Built in:"
     for source in listing.built_in:
-        yield f"  {source.name:<16}{source.made} ({source.licence})"
+        yield f"  {source.name:<16}{source.made}"
+        yield f"  {'':<16}licence: {source.licence}"
+
+
+def _figures(one: Prepared) -> str:
+    return f"{one.hours:.2f} h, {one.recordings} recordings at {one.rate} Hz, {one.licence}"
 
 
 def _inspected(one: Inspection) -> Iterator[str]:
@@ -159,7 +163,7 @@ def _inspected(one: Inspection) -> Iterator[str]:
     for name, kind in one.tracks.items():
         yield f"  track        {name}: {kind.channels} channels, {kind.rate:g} frames a second"
     for refusal in one.refused:
-        yield f"  left out     {len(refusal.files)}, {refusal.reason}: {_some(refusal.files)}"
+        yield f"  left out     {len(refusal.files)}: {_shown(refusal.reason)} ({_some(refusal.files)})"
     yield f"  on disk      {one.disk_bytes / 1e6:.1f} MB, fingerprint {one.fingerprint}"
 
 
