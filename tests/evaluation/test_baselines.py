@@ -8,11 +8,11 @@ import soundfile
 import torch
 from scipy.signal import lfilter
 
-from typica.evaluation.baselines import baseline_bits, fit
+from typica.evaluation.baselines import fit, fit_baselines, left_out, price
 from typica.evaluation.counting import Markov, count_pairs
 from typica.evaluation.flac import encode
 from typica.evaluation.linear_prediction import Predictor, laplace_log_mass
-from typica.evaluation.stretches import choose
+from typica.evaluation.stretches import Stretch, choose
 from typica.signal.quantise import quantiser
 
 RATE = 8000
@@ -174,23 +174,41 @@ def test_flac_holds_the_levels_and_its_file_is_what_is_counted(bits):
 
 
 def test_baselines_of_a_corpus_are_ordered_as_music_orders_them(corpus):
-    stretches = choose(corpus, "test", 2.0)
+    kind, stretches = quantiser("mulaw", 8), choose(corpus, "test", 2.0)
 
-    comparable, apart, notes = baseline_bits(corpus, stretches, quantiser("mulaw", 8))
+    prices = price(fit_baselines(corpus, kind), corpus, stretches, kind)
 
-    prices = {one.name: one.mean.value for one in comparable}
+    bits = {one.name: one.mean.value for one in prices}
     order = ["linear prediction", "first-order Markov", "unigram", "uniform"]
-    assert all(prices[a] < prices[b] for a, b in pairwise(order))
-    assert {one.measure for one in comparable} == {"8-bit mu-law levels"}
-    assert [(one.name, one.measure) for one in apart] == [("FLAC", "16-bit linear PCM levels")]
-    assert notes == []
+    assert all(bits[a] < bits[b] for a, b in pairwise(order))
+    assert {one.measure for one in prices} == {"8-bit mu-law levels"}
+    assert prices[0].samples == [one.length for one in stretches]
+    assert left_out(kind) == []
+
+
+def test_a_baseline_is_given_the_past_of_a_stretch(corpus):
+    kind = quantiser("mulaw", 8)
+    markov = fit_baselines(corpus, kind)[2]
+    recording = corpus.recordings("test")[0]
+    codes = kind.encode(corpus.audio(recording)[0]).numpy()
+
+    inside = price([markov], corpus, [Stretch(recording, 700, 900)], kind)[0].bits[0]
+    beginning = price([markov], corpus, [Stretch(recording, 0, 200)], kind)[0].bits[0]
+
+    assert inside == pytest.approx(markov.bits(codes[:900], 700))
+    assert beginning == pytest.approx(markov.bits(np.append(128, codes[:200]), 1))
 
 
 def test_a_large_alphabet_has_no_markov_baseline_and_says_so(corpus):
-    stretches = choose(corpus, "test", 1.0)
+    kind = quantiser("linear", 16)
 
-    comparable, apart, notes = baseline_bits(corpus, stretches, quantiser("linear", 16))
+    names = [one.name for one in fit_baselines(corpus, kind)]
 
-    assert "first-order Markov" not in [one.name for one in comparable]
-    assert apart == []
-    assert "first-order Markov is left out: a table of 65536 x 65536" in notes[0]
+    assert names == [
+        "uniform",
+        "unigram",
+        "linear prediction",
+        "linear prediction, adaptive scale",
+        "FLAC",
+    ]
+    assert "First-order Markov is left out: a table of 65536 x 65536" in left_out(kind)[0]

@@ -6,8 +6,6 @@ import torch
 
 from typica.core import registry
 from typica.core.condition import Track
-from typica.core.config import Config
-from typica.core.model import Model
 from typica.evaluation.likelihood import model_bits
 from typica.evaluation.stretches import Stretch, choose
 
@@ -76,17 +74,3 @@ def test_a_model_that_is_told_frames_is_told_those_of_the_stretch():
     assert asked == [(4928, 172, ("roll",))]  # the last frame's start a context before 5000
     assert model.context <= 5000 - 4928
     assert bits.samples == [100]
-
-
-class Implicit(Model):
-    config_type = Config
-
-    def sample(self, count, length, *, condition=None, generator=None):
-        return torch.zeros(count, 1, length)
-
-    def phases(self):
-        return []
-
-
-def test_a_model_without_a_density_has_no_bits(corpus):
-    assert model_bits(Implicit(Config()), corpus, choose(corpus, "test")) is None

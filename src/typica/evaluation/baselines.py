@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
-from torch import Tensor
 
 from typica.core.progress import SILENT, Progress
 from typica.data.corpus import Corpus
@@ -15,9 +14,10 @@ from typica.evaluation.counting import LARGEST_TABLE, Markov, Uniform, Unigram, 
 from typica.evaluation.flac import Flac
 from typica.evaluation.linear_prediction import AdaptiveLaplace, FixedLaplace, Predictor
 from typica.evaluation.stretches import Stretch, choose
-from typica.signal.quantise import Linear, Quantiser
+from typica.signal.quantise import Quantiser
 
 FIT_S = 600.0  # training audio that the baselines are fitted to, at most
+PASSES = 3  # over it: to count, to predict, to measure the errors
 HISTORY = 4096  # levels before a stretch that are past, not price
 
 
@@ -30,57 +30,55 @@ class Baseline(Protocol):
         """Return the bits of `codes[begin:]` given those before."""
 
 
-class Baselines(NamedTuple):
-    """The baselines' prices.
-
-    Attributes:
-        comparable: Under the quantiser's base measure, in the order they are shown.
-        apart: Under another one: to be named, never compared.
-        notes: Sentences about what was left out.
-    """
-
-    comparable: list[Bits]
-    apart: list[Bits]
-    notes: list[str]
-
-
-def baseline_bits(
-    corpus: Corpus,
-    stretches: Sequence[Stretch],
-    quantiser: Quantiser,
-    *,
-    progress: Progress = SILENT,
-) -> Baselines:
-    """Fit the baselines to the training recordings and price stretches of others by them.
+def fit_baselines(
+    corpus: Corpus, quantiser: Quantiser, *, progress: Progress = SILENT
+) -> list[Baseline]:
+    """Fit every baseline that a quantiser admits to the training recordings of a corpus.
 
     Raises:
         DataError: There are no training recordings.
     """
     training = choose(corpus, "train", FIT_S)
 
-    def blocks() -> Iterator[np.ndarray]:
-        with progress.task("fitting baselines", total=len(training), unit="stretches") as task:
+    with progress.task("fitting baselines", PASSES * len(training), "stretches") as task:
+
+        def blocks() -> Iterator[np.ndarray]:
             for stretch in training:
-                yield _codes(
-                    quantiser, corpus.audio(stretch.recording, stretch.start, stretch.stop)
-                )
+                audio = corpus.audio(stretch.recording, stretch.start, stretch.stop)
+                yield quantiser.encode(audio[0]).numpy()
                 task.advance()
 
-    fitted = fit(quantiser, corpus.rate, blocks)
-    comparable = [Bits(baseline.name, quantiser.name) for baseline in fitted]
-    pcm = Linear(16)
-    file, apart = Flac(pcm.levels, corpus.rate), Bits("FLAC", pcm.name)
+        return fit(quantiser, corpus.rate, blocks)
+
+
+def price(
+    baselines: Sequence[Baseline],
+    corpus: Corpus,
+    stretches: Sequence[Stretch],
+    quantiser: Quantiser,
+    *,
+    progress: Progress = SILENT,
+) -> list[Bits]:
+    """Return what baselines pay for stretches of recordings, given the past of each."""
+    prices = [Bits(baseline.name, quantiser.name) for baseline in baselines]
     with progress.task("pricing baselines", total=len(stretches), unit="stretches") as task:
         for stretch in stretches:
-            past = stretch.start - HISTORY
-            audio = corpus.audio(stretch.recording, past, stretch.stop)
-            codes = _codes(quantiser, audio)
-            for baseline, bits in zip(fitted, comparable, strict=True):
+            audio = corpus.audio(stretch.recording, stretch.start - HISTORY, stretch.stop)
+            codes = quantiser.encode(audio[0]).numpy()
+            for baseline, bits in zip(baselines, prices, strict=True):
                 bits.add(stretch.recording.id, stretch.length, baseline.bits(codes, HISTORY))
-            size = file.bits(_codes(pcm, audio), HISTORY)
-            apart.add(stretch.recording.id, stretch.length, size)
             task.advance()
-    return Baselines(comparable, [] if quantiser.name == pcm.name else [apart], _notes(quantiser))
+    return prices
+
+
+def left_out(quantiser: Quantiser) -> list[str]:
+    """Tell which baselines a quantiser does not admit, in sentences."""
+    levels = quantiser.levels
+    if levels <= LARGEST_TABLE:
+        return []
+    return [
+        f"First-order Markov is left out: a table of {levels} x {levels} pairs would stay empty."
+    ]
 
 
 def fit(
@@ -103,16 +101,3 @@ def fit(
     predictor = Predictor(quantiser, blocks)
     fitted += [FixedLaplace(predictor), AdaptiveLaplace(predictor)]
     return [*fitted, Flac(quantiser.levels, rate)]
-
-
-def _codes(quantiser: Quantiser, audio: Tensor) -> np.ndarray:
-    return quantiser.encode(audio[0]).numpy()
-
-
-def _notes(quantiser: Quantiser) -> list[str]:
-    if quantiser.levels <= LARGEST_TABLE:
-        return []
-    return [
-        f"first-order Markov is left out: a table of {quantiser.levels} x {quantiser.levels} "
-        f"pairs would stay empty"
-    ]

@@ -17,21 +17,18 @@ from typica.evaluation.stretches import Stretch
 
 @torch.no_grad()
 def model_bits(
-    model: Model,
+    model: ExplicitModel,
     corpus: Corpus,
     stretches: Sequence[Stretch],
     *,
-    name: str = "model",
     progress: Progress = SILENT,
-) -> Bits | None:
-    """Return what a model pays for stretches of recordings; None if it has no density.
+) -> Bits:
+    """Return what a model pays for stretches of recordings.
 
     Each stretch is priced given the samples before it: as many as the model's context, or as
     there are. For a model whose context is all that it sees, cutting changes nothing.
     """
-    if not isinstance(model, ExplicitModel):
-        return None
-    result = Bits(name, model.base_measure)
+    result = Bits("model", model.base_measure)
     with progress.task("scoring recordings", total=len(stretches), unit="stretches") as task:
         for stretch in stretches:
             bits = -_log_prob(model, corpus, stretch) / math.log(2)

@@ -92,3 +92,17 @@ def _append(stretches: list[Stretch], new: Stretch) -> None:
         new = new._replace(start=last.stop)
     if new.length > 0:
         stretches.append(new)
+
+
+def excerpts(corpus: Corpus, split: str, count: int, length: int) -> list[Stretch]:
+    """Choose the middles of `count` recordings, spread evenly over those of a split.
+
+    Shorter recordings give what they have; few recordings come again.
+    """
+    recordings = corpus.recordings(split)
+    chosen = [recordings[number * len(recordings) // count] for number in range(count)]
+    starts = [max(0, (one.length - length) // 2) for one in chosen]
+    return [
+        Stretch(one, start, min(start + length, one.length))
+        for one, start in zip(chosen, starts, strict=True)
+    ]

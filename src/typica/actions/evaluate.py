@@ -1,0 +1,204 @@
+"""Evaluating a run: what it has learnt, how it sounds, and what to do next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from typica.actions.env import env
+from typica.core.errors import DataError, RunError
+from typica.core.model import Model
+from typica.core.progress import SILENT, Progress
+from typica.core.randomness import seeded
+from typica.core.run import Run, load
+from typica.data.corpus import Corpus, open_corpus
+from typica.data.sound import write_audio
+from typica.decoding.sampling import draw_samples
+from typica.engines.compile import compile_sampler
+from typica.evaluation import figures
+from typica.evaluation.curves import Curves, read_curves
+from typica.evaluation.findings import Findings, clips
+from typica.evaluation.pricing import measure_likelihood
+from typica.evaluation.report import write_report
+from typica.evaluation.stretches import choose, excerpts, held_out_split
+
+
+class Report(NamedTuple):
+    """A report that was written.
+
+    Attributes:
+        page: The HTML file; `report.json`, sounds and pictures lie beside it.
+        findings: What it shows.
+    """
+
+    page: Path
+    findings: Findings
+
+
+def evaluate(
+    run: str | Path,
+    *,
+    data: str | None = None,
+    split: str | None = None,
+    seconds: float = 60.0,
+    samples: Tensor | None = None,
+    count: int = 3,
+    sample_seconds: float = 5.0,
+    seed: int = 0,
+    out: Path | None = None,
+    device: str = "auto",
+    progress: Progress = SILENT,
+) -> Report:
+    """Score held-out recordings, draw samples, measure them, and write a report.
+
+    Args:
+        run: A run or one of its checkpoints.
+        data: A corpus by name or folder; the one that the run was trained on if left out.
+        split: Its recordings that are held out; "test" or, where that is empty, "valid".
+        seconds: How much of them is scored at most; 0 for everything.
+        samples: Audio already drawn, (count, channels, time), at the run's rate; it is not
+            written again.
+        count: Samples to draw where there are none.
+        sample_seconds: Length of each.
+        seed: Of their randomness.
+        out: Folder of the report; `report` in the run's if left out.
+        device: Where to compute.
+        progress: Hears how far it is.
+
+    Raises:
+        RunError: The run is missing, damaged, or of another sampling rate than the corpus.
+        DataError: The corpus is missing or holds nothing that was held out.
+        MissingFeatureError: Matplotlib is not installed.
+    """
+    figures.check_matplotlib()
+    opened = load(run, device)
+    corpus = _corpus(opened, data)
+    split = split or held_out_split(corpus)
+    stretches = choose(corpus, split, seconds or None)
+    likelihood = measure_likelihood(opened.model, corpus, stretches, progress=progress)
+    out = out or opened.path / "report"
+    if samples is None:
+        samples = _draw(opened, corpus, split, count, sample_seconds, seed, progress)
+        for number, sample in enumerate(samples, start=1):
+            write_audio(out / f"sample-{number}.wav", sample, opened.rate)
+    real = _excerpts(opened.model, corpus, split, samples)
+    curves = read_curves(opened.path)
+    findings = Findings(
+        name=opened.name,
+        rate=opened.rate,
+        split=split,
+        likelihood=likelihood,
+        curves=curves,
+        samples=clips("Sample", list(samples.cpu()), opened.rate),
+        recordings=clips("Recording", real, opened.rate),
+        facts=_facts(opened, corpus, curves),
+        commands=_commands(opened, corpus, curves),
+        notes=_notes(opened, corpus, split),
+    )
+    return Report(write_report(findings, out), findings)
+
+
+def _corpus(run: Run, data: str | None) -> Corpus:
+    """Open the corpus asked for, or the run's own, where it lay or by its name."""
+    own = run.config.get("corpus", {})
+    if data is None and not own:
+        raise DataError(f"{run.name} does not say what it was trained on: name a corpus by --data")
+    path = Path(own.get("path", ""))
+    corpus = open_corpus(data or (path if path.is_dir() else own["name"]))
+    if corpus.rate != run.rate:
+        raise RunError(
+            f"{run.name} models audio at {run.rate} Hz and {corpus.name} is at {corpus.rate} Hz: "
+            f"prepare it again with --rate {run.rate}"
+        )
+    return corpus
+
+
+def _draw(
+    run: Run,
+    corpus: Corpus,
+    split: str,
+    count: int,
+    seconds: float,
+    seed: int,
+    progress: Progress,
+) -> Tensor:
+    """Draw samples, told what held-out recordings tell where the model must be told."""
+    length, condition = max(1, round(seconds * run.rate)), None
+    if run.model.needs:
+        chosen = [corpus.recordings(split)[i % len(corpus.recordings(split))] for i in range(count)]
+        condition = corpus.condition(chosen, [0] * count, length, tuple(run.model.needs))
+    return draw_samples(
+        run.model,
+        count,
+        length,
+        generator=seeded(seed, run.device),
+        condition=condition,
+        sampler=compile_sampler(run.model),
+        progress=progress,
+    ).audio
+
+
+def _excerpts(model: Model, corpus: Corpus, split: str, samples: Tensor) -> list[Tensor]:
+    """Return excerpts of recordings, as many and as long as the samples, and as coarse."""
+    chosen = excerpts(corpus, split, len(samples), samples.shape[-1])
+    audio = [corpus.audio(one.recording, one.start, one.stop) for one in chosen]
+    quantiser = getattr(model, "quantiser", None)
+    return [quantiser.decode(quantiser.encode(one)) for one in audio] if quantiser else audio
+
+
+def _facts(run: Run, corpus: Corpus, curves: Curves) -> dict[str, str]:
+    trained = run.config.get("corpus", {})
+    machine = env()
+    parameters = sum(parameter.numel() for parameter in run.model.parameters())
+    return {
+        "system": f"{run.system}, preset {run.config.get('preset', 'unknown')}",
+        "parameters": f"{parameters:,}",
+        "settings": _settings(run.model),
+        "sampling rate": f"{run.rate} Hz",
+        "trained on": f"{trained.get('name', 'unknown')}, {trained.get('seconds', 0) / 60:.1f} min",
+        "licence of the data": trained.get("licence", "unknown"),
+        "how the data were made": str(corpus.info.get("made", "unknown")),
+        "training": f"{curves.steps:,} steps in {curves.seconds / 60:.1f} min",
+        "evaluated on": f"{machine.machine}, {machine.cores} cores, {run.device}",
+        "versions": f"typica {machine.versions['typica']}, torch {torch.__version__}",
+    }
+
+
+def _settings(model: Model) -> str:
+    """Tell the settings of a model that differ from its system's defaults."""
+    defaults = type(model.config)().to_dict()
+    changed = {n: v for n, v in model.config.to_dict().items() if v != defaults[n]}
+    words = ", ".join(f"{name} {value}" for name, value in changed.items())
+    return f"{words}; the rest as by default" if words else "all as by default"
+
+
+def _commands(run: Run, corpus: Corpus, curves: Curves) -> dict[str, str]:
+    """Return what to do next, as commands by what they do."""
+    training = run.config.get("training", {})
+    more = f"--steps {2 * max(curves.steps, 1)}"
+    if training.get("minutes"):
+        more = f"--minutes {max(30, 2 * training['minutes']):g}"
+    resume = f"typica train {run.system} --data {corpus.name} --name {run.name} --resume {more}"
+    return {
+        "Make music": f"typica sample {run.name} --seconds 30 --count 4 --temperature 0.95 -o out/",
+        "Train for longer": resume,
+        "Ask how likely it finds a recording": f"typica score {run.name} recording.wav",
+        "Make this report again": f"typica evaluate {run.name}",
+    }
+
+
+def _notes(run: Run, corpus: Corpus, split: str) -> list[str]:
+    """Tell what a reader must know before he believes the figures."""
+    notes = []
+    own = run.config.get("corpus", {})
+    if own.get("fingerprint") != corpus.fingerprint:
+        notes.append(
+            f"The run was trained on {own.get('name', 'other data')} as it was then; what is "
+            f"scored is {corpus.name}, which differs: some of it may have been trained on."
+        )
+    if split == "train":
+        notes.append("The recordings scored are those it was trained on, not held out.")
+    return notes

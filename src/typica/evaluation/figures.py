@@ -1,0 +1,151 @@
+"""The figures of a report, as matplotlib draws them, for a page that is light or dark."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from typica.core.errors import MissingFeatureError
+from typica.core.files import replacing
+from typica.evaluation.findings import Findings, smooth
+from typica.signal.spectrum import decibels, magnitude
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# What is drawn in these colours follows the page's: it names them by variables.
+INK, FAINT, MODEL, TRAIN = "#14181f", "#8b93a1", "#2f6fde", "#e0862b"
+VARIABLES = {
+    INK: "currentColor",
+    FAINT: "var(--faint)",
+    MODEL: "var(--model)",
+    TRAIN: "var(--train)",
+}
+
+RANGE_DB = 80.0  # from the loudest down, in a spectrogram
+COLUMNS = 900  # of a spectrogram's picture, at most
+STYLE: dict[Any, Any] = {
+    "font.size": 10,
+    "font.family": "sans-serif",
+    "svg.fonttype": "none",  # text stays text: it takes the page's font and can be searched
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FAINT,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+
+
+def check_matplotlib() -> None:
+    """Refuse to go on where figures cannot be drawn.
+
+    Raises:
+        MissingFeatureError: Matplotlib is not installed.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise MissingFeatureError("a report", "matplotlib", "plot") from error
+
+
+def learning_curve(findings: Findings) -> Figure:
+    """Draw bits a sample over training, with baselines as lines across.
+
+    Baselines far above the curves are left out: they would press all else together.
+    """
+    figure, axes = _figure(5.6, 3.2)
+    train, valid = smooth(findings.curves.train), findings.curves.valid
+    likelihood = findings.likelihood
+    baselines = {one.name: one.mean.value for one in likelihood.baselines}
+    shown = sorted([*train.bits, *valid.bits])
+    top = max(shown[int(0.9 * len(shown))], *(valid.bits[:1] or shown[:1])) + 1.0
+    within = {name: bits for name, bits in baselines.items() if bits < top}
+    low = min([shown[0], *within.values()]) - 0.3
+    axes.set_ylim(low, top)
+    axes.plot(*train, color=TRAIN, linewidth=1.3, label="training batches")
+    axes.plot(*valid, color=MODEL, linewidth=2, marker="o", markersize=4, label="held out")
+    for place, name in _apart(within, least=0.11 * (top - low)):
+        axes.axhline(within[name], color=FAINT, linewidth=1, linestyle=(0, (4, 3)), zorder=0)
+        label, where = name.replace(", ", ",\n"), ("axes fraction", "data")
+        axes.annotate(label, (1.01, place), xycoords=where, va="center", fontsize=9)
+    axes.set_xlabel("step")
+    axes.set_ylabel("bits a sample")
+    axes.legend(frameon=False, loc="upper right")
+    return figure
+
+
+def spectrogram(audio: Tensor, rate: int) -> Figure:
+    """Draw the magnitude of the short-time spectrum of audio (channels, time), in decibels."""
+    figure, axes = _figure(5.6, 2.0)
+    levels = decibels(magnitude(audio.float().mean(0)))
+    loudest = float(levels.max())
+    axes.imshow(
+        levels[:, :: max(1, levels.shape[-1] // COLUMNS)].numpy(),
+        origin="lower",
+        aspect="auto",
+        cmap="magma",
+        vmin=loudest - RANGE_DB,
+        vmax=loudest,
+        extent=(0, audio.shape[-1] / rate, 0, rate / 2000),
+        interpolation="antialiased",
+    )
+    axes.set_xlabel("seconds")
+    axes.set_ylabel("kHz")
+    return figure
+
+
+def to_svg(figure: Figure, title: str) -> str:
+    """Return a figure as an SVG element that takes its colours and font from the page."""
+    import matplotlib
+
+    file = io.StringIO()
+    # Pieces are named by a hash: with the title in it, two figures of a page share no name.
+    with matplotlib.rc_context(STYLE | {"svg.hashsalt": title}):
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    svg = file.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
+    svg = re.sub(r' font-family: [^;"]*;?', "", svg)
+    for colour, variable in VARIABLES.items():
+        svg = svg.replace(colour, variable)
+    svg = re.sub(r' (width|height)="[0-9.]+pt"', "", svg)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
+
+
+def write_png(figure: Figure, path: Path) -> None:
+    """Write a figure as a picture on white.
+
+    Raises:
+        DiskError: It cannot be written.
+    """
+    with replacing(path) as place:
+        figure.savefig(place, format="png", dpi=160, facecolor="white")
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):
+        # Not pyplot's: that keeps every figure, and opens windows where it may.
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.add_subplot()
+    return figure, axes
+
+
+def _apart(heights: Mapping[str, float], least: float) -> list[tuple[float, str]]:
+    """Move labels upwards until none covers another."""
+    placed: list[tuple[float, str]] = []
+    for name, height in sorted(heights.items(), key=lambda pair: pair[1]):
+        lowest = placed[-1][0] + least if placed else height
+        placed.append((max(height, lowest), name))
+    return placed

@@ -1,0 +1,254 @@
+"""The page of a report: one HTML file that opens anywhere, without a network or a script."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Sequence
+from html import escape
+from importlib import resources
+from string import Template
+
+from torch import Tensor
+
+from typica.evaluation import figures
+from typica.evaluation.bits import Bits, Mean
+from typica.evaluation.findings import Clip, Findings
+from typica.evaluation.health import Health
+
+TEMPLATE = "report.html"
+
+MEASURES = (
+    # field of Health, what it is, how it is written
+    ("level_db", "level, dB of full scale", "{:.1f}"),
+    ("loudness_lufs", "loudness, LUFS", "{:.1f}"),
+    ("peak", "peak, of full scale", "{:.2f}"),
+    ("clipped", "clipped samples", "{:.2%}"),
+    ("silence", "silent frames", "{:.0%}"),
+    ("flatness", "spectral flatness", "{:.4f}"),
+    ("periodicity", "periodicity", "{:.2f}"),
+    ("voiced", "voiced frames", "{:.0%}"),
+    ("pitch", "pitch, median, Hz", "{:.0f}"),
+    ("pitch_low", "pitch, 5th percentile, Hz", "{:.0f}"),
+    ("pitch_high", "pitch, 95th percentile, Hz", "{:.0f}"),
+    ("repetition", "repetition", "{:.2f}"),
+)
+DEFINITIONS = {
+    "silent frames": "frames of 20 ms whose level is under -60 dB.",
+    "spectral flatness": "geometric over arithmetic mean of the power spectrum of sounding "
+    "frames: 0 for a tone, 0.56 for white noise.",
+    "periodicity": "peak of the normalised autocorrelation after its first fall to zero, at "
+    "periods of 1 to 20 ms: 1 for a tone, about 0.15 for white noise.",
+    "voiced frames, pitch": "frames in which YIN finds a period. It assumes one voice: of chords "
+    "it finds a common period or the loudest note.",
+    "repetition": "1 minus the least over the mean difference of log-mel spectra that lie a lag "
+    "of at least 250 ms apart: 1 for a loop or a held sound.",
+    "spectral distance": "root mean square over 40 mel bands of the difference of the mean "
+    "log-mel spectra, in decibels; under “held out” it is that between two halves of the "
+    "held-out excerpts.",
+}
+
+
+def render(findings: Findings) -> str:
+    """Return the page."""
+    template = resources.files("typica.evaluation").joinpath(TEMPLATE).read_text("utf-8")
+    sections = [
+        _verdict(findings),
+        _samples(findings),
+        _likelihood(findings),
+        _learning(findings),
+        _health(findings),
+        _section("What was done", _facts(findings)),
+        _section("How to go on", _commands(findings)),
+    ]
+    return Template(template).substitute(name=escape(findings.name), sections="\n".join(sections))
+
+
+def _verdict(findings: Findings) -> str:
+    verdict = findings.verdict
+    parts = [
+        f'<p class="word">{verdict.word}</p>',
+        f"<p>{_prose(verdict.summary)}</p>",
+        _headline(findings),
+        _list(verdict.reasons),
+        f"<h3>What to do next</h3>{_list(verdict.advice)}",
+        f"<h3>Mind</h3>{_list(findings.notes)}" if findings.notes else "",
+    ]
+    return _section("Verdict", "".join(parts), verdict.word)
+
+
+def _headline(findings: Findings) -> str:
+    """The two figures that one looks for first."""
+    likelihood = findings.likelihood
+    if likelihood.model is None:
+        return ""
+    bound = "at most " if likelihood.density == "lower bound" else ""
+    shown = [
+        ("held-out bits a sample", bound + _mean(likelihood.model.mean), likelihood.model.measure)
+    ]
+    saved = likelihood.advantages()
+    if saved:
+        best = min(saved, key=lambda name: saved[name].value)
+        shown.append(("saved against the best baseline", _signed(saved[best]), best))
+    cells = (
+        f"<div><dt>{escape(what)}</dt><dd>{value}<small>{escape(note)}</small></dd></div>"
+        for what, value, note in shown
+    )
+    return f'<dl class="headline">{"".join(cells)}</dl>'
+
+
+def _samples(findings: Findings) -> str:
+    if not findings.samples:
+        return ""
+    clips = "".join(_clip(clip, findings.rate) for clip in findings.samples)
+    for clip in findings.recordings[:1]:
+        clips += "<h3>Beside them, a held-out recording, as coarse as the model hears it</h3>"
+        clips += _clip(clip, findings.rate)
+    return _section("Samples", clips)
+
+
+def _clip(clip: Clip, rate: int) -> str:
+    picture = figures.to_svg(figures.spectrogram(clip.audio, rate), f"Spectrogram of {clip.name}")
+    sound = base64.b64encode(_wav(clip.audio, rate)).decode()
+    return (
+        f"<figure><figcaption>{escape(clip.name)}</figcaption>"
+        f'<audio controls preload="metadata" aria-label="{escape(clip.name)}" '
+        f'src="data:audio/wav;base64,{sound}"></audio>{picture}</figure>'
+    )
+
+
+def _wav(audio: Tensor, rate: int) -> bytes:
+    import soundfile
+
+    file = io.BytesIO()
+    soundfile.write(file, audio.clamp(-1, 1).T.numpy(), rate, format="WAV", subtype="PCM_16")
+    return file.getvalue()
+
+
+def _likelihood(findings: Findings) -> str:
+    likelihood, model = findings.likelihood, findings.likelihood.model
+    if model is None:
+        words = "This model has no density: it can be listened to and measured, not scored."
+        return _section("Likelihood", f"<p>{words}</p>")
+    saved = likelihood.advantages()
+    prices = sorted([model, *likelihood.baselines], key=lambda one: one.mean.value)
+    seconds = sum(model.samples) / findings.rate
+    caption = (
+        f"Bits a sample, of {model.measure}, on {seconds:.0f} s of "
+        f"{len(model.by_recording())} recordings of the split “{findings.split}”, which was not "
+        f"trained on. Less is better. What the model saves is taken on the same audio; ± is the "
+        f"standard error over recordings."
+    )
+    head = ("", _HIDDEN, "bits a sample", "model saves")
+    table = _table(head, [_price(one, prices[-1], saved.get(one.name)) for one in prices], caption)
+    notes = [_under_another(one) for one in likelihood.apart] + [*likelihood.notes]
+    each = sorted(model.by_recording().items(), key=lambda pair: pair[1])
+    rows = [_row([escape(name), f"{bits:.3f}"]) for name, bits in each]
+    more = _details("Each recording", _table(("recording", "bits a sample"), rows))
+    quiet = "".join(f'<p class="quiet">{_prose(note)}</p>' for note in notes)
+    return _section("Likelihood", table + quiet + more)
+
+
+def _price(bits: Bits, dearest: Bits, saved: Mean | None) -> str:
+    width = 100 * bits.mean.value / dearest.mean.value
+    bar = f'<div class="bar" style="width:{width:.1f}%"></div>'
+    cells = [escape(bits.name), bar, _mean(bits.mean), _signed(saved) if saved else ""]
+    return _row(cells, "" if saved else "ours")
+
+
+def _under_another(bits: Bits) -> str:
+    return (
+        f"Under another base measure, so not to be compared with these: {bits.name} of the same "
+        f"recordings as {bits.measure} takes {bits.mean.value:.2f} bits a sample."
+    )
+
+
+def _learning(findings: Findings) -> str:
+    if not findings.curves.steps:
+        return ""
+    words = (
+        "<p>Training batches and held-out crops, always the same short ones, in the course of "
+        "training; dashed, what the baselines pay in the table above.</p>"
+    )
+    picture = figures.to_svg(figures.learning_curve(findings), "Learning curve")
+    return _section("Learning curve", words + picture)
+
+
+def _health(findings: Findings) -> str:
+    if not findings.samples:
+        return ""
+    ours, real = findings.health, findings.expected_health
+    rows = [
+        _row([escape(what), _figure(ours, name, form), _figure(real, name, form)])
+        for name, what, form in MEASURES
+    ]
+    distances = (findings.distance_db, findings.expected_distance_db)
+    rows.append(_row(["spectral distance, dB", *(_number(one, "{:.1f}") for one in distances)]))
+    words = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in DEFINITIONS.items())
+    more = _details("What these mean", f'<dl class="facts">{words}</dl>')
+    return _section("Health of the samples", _table(("", "samples", "held out"), rows) + more)
+
+
+def _facts(findings: Findings) -> str:
+    rows = (f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in findings.facts.items())
+    return f'<dl class="facts">{"".join(rows)}</dl>'
+
+
+def _commands(findings: Findings) -> str:
+    return "".join(
+        f'<p class="step">{escape(what)}</p><pre><code>{escape(command)}</code></pre>'
+        for what, command in findings.commands.items()
+    )
+
+
+_HIDDEN = '<span class="unseen">chart</span>'
+
+
+def _section(title: str, body: str, kind: str = "") -> str:
+    return f'<section class="{kind}"><h2>{escape(title)}</h2>{body}</section>'
+
+
+def _table(head: Sequence[str], rows: Iterable[str], caption: str = "") -> str:
+    titles = "".join(f'<th scope="col">{title}</th>' for title in head)
+    words = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return (
+        f'<div class="scroll"><table>{words}<thead><tr>{titles}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _row(cells: Sequence[str], kind: str = "") -> str:
+    rest = "".join(f"<td>{cell}</td>" for cell in cells[1:])
+    return f'<tr class="{kind}"><th scope="row">{cells[0]}</th>{rest}</tr>'
+
+
+def _details(title: str, body: str) -> str:
+    return f"<details><summary>{escape(title)}</summary>{body}</details>"
+
+
+def _list(sentences: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{_prose(one)}</li>' for one in sentences)}</ul>"
+
+
+def _prose(sentence: str) -> str:
+    """Escape a sentence, and set what stands between backquotes as code."""
+    pieces = escape(sentence).split("`")
+    return "".join(f"<code>{p}</code>" if i % 2 else p for i, p in enumerate(pieces))
+
+
+def _mean(mean: Mean, form: str = "{:.2f}") -> str:
+    error = "" if mean.error is None else f' <span class="error">±&nbsp;{mean.error:.2f}</span>'
+    return _number(mean.value, form) + error
+
+
+def _signed(mean: Mean) -> str:
+    return _mean(mean, "{:+.2f}")
+
+
+def _figure(health: Health, name: str, form: str) -> str:
+    return _number(getattr(health, name), form)
+
+
+def _number(value: float | None, form: str) -> str:
+    """Write a number with a true minus sign, a dash where there is none."""
+    return "–" if value is None else form.format(value).replace("-", "−")
