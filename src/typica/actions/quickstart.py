@@ -1,0 +1,98 @@
+"""The whole road once: data, training, music and a report, in a few minutes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from typica.actions.evaluate import evaluate
+from typica.actions.prepare_data import prepare_data
+from typica.actions.sample import sample
+from typica.actions.train import train
+from typica.core.progress import SILENT, Progress
+from typica.core.run import runs_home
+from typica.evaluation.figures import check_matplotlib
+from typica.evaluation.findings import Findings
+
+CORPUS, SYSTEM, PRESET = "chorales", "wavenet", "quickstart"
+
+
+class Quickstart(NamedTuple):
+    """What the road led to.
+
+    Attributes:
+        page: The report.
+        sounds: The music that was drawn.
+        run: Folder of the run.
+        findings: What the report shows.
+        seconds: How long it all took.
+    """
+
+    page: Path
+    sounds: list[Path]
+    run: Path
+    findings: Findings
+    seconds: float
+
+
+def quickstart(
+    out: Path = Path("quickstart"),
+    *,
+    minutes: float | None = None,
+    seconds: float = 10.0,
+    temperature: float = 1.0,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Progress = SILENT,
+) -> Quickstart:
+    """Prepare the built-in chorales, train a small WaveNet, draw music, write a report.
+
+    The run is kept under `runs`, so that it can be trained further; a second quickstart makes
+    a second run.
+
+    Args:
+        out: Folder for the music and the report.
+        minutes: Of training; the preset's own if left out.
+        seconds: Of music.
+        temperature: Below 1 the model is surer of itself.
+        seed: Of the music.
+        device: Where to compute.
+        progress: Hears how far it is.
+
+    Raises:
+        TypicaError: A package is missing, or a file cannot be written.
+    """
+    check_matplotlib()  # now, not after the training
+    began = time.monotonic()
+    corpus = prepare_data(CORPUS, progress=progress)
+    run = train(
+        SYSTEM,
+        corpus.path,
+        PRESET,
+        name=_free_name(),
+        minutes=minutes,
+        device=device,
+        progress=progress,
+    )
+    drawn = sample(
+        run,
+        seconds=seconds,
+        temperature=temperature,
+        seed=seed,
+        out=out,
+        device=device,
+        progress=progress,
+    )
+    report = evaluate(run, samples=drawn.audio, out=out, device=device, progress=progress)
+    took = time.monotonic() - began
+    return Quickstart(report.page, drawn.files, run, report.findings, took)
+
+
+def _free_name() -> str:
+    """Return the first name of a quickstart that no run has yet."""
+    name, number = "quickstart", 1
+    while (runs_home() / name).exists():
+        number += 1
+        name = f"quickstart-{number}"
+    return name
