@@ -25,6 +25,8 @@ from typica.evaluation.pricing import measure_likelihood
 from typica.evaluation.report import write_report
 from typica.evaluation.stretches import choose, excerpts, held_out_split
 
+EXCERPTS = 4  # of held-out recordings, at least, that samples are measured beside
+
 
 class Report(NamedTuple):
     """A report that was written.
@@ -142,8 +144,8 @@ def _draw(
 
 
 def _excerpts(model: Model, corpus: Corpus, split: str, samples: Tensor) -> list[Tensor]:
-    """Return excerpts of recordings, as many and as long as the samples, and as coarse."""
-    chosen = excerpts(corpus, split, len(samples), samples.shape[-1])
+    """Return excerpts of recordings, as long as the samples and as coarse."""
+    chosen = excerpts(corpus, split, max(EXCERPTS, len(samples)), samples.shape[-1])
     audio = [corpus.audio(one.recording, one.start, one.stop) for one in chosen]
     quantiser = getattr(model, "quantiser", None)
     return [quantiser.decode(quantiser.encode(one)) for one in audio] if quantiser else audio

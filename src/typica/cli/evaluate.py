@@ -20,7 +20,7 @@ def evaluate(
         float, Option(min=0, help="Held-out audio to score, spread evenly; 0 for all.")
     ] = 60.0,
     count: Annotated[int, Option(min=1, help="Samples to draw.")] = 3,
-    sample_seconds: Annotated[float, Option(min=1, help="Length of each sample.")] = 5.0,
+    sample_seconds: Annotated[float, Option(min=0.1, help="Length of each sample.")] = 5.0,
     seed: Annotated[int, Option(help="The same seed gives the same samples.")] = 0,
     out: Annotated[
         Path | None, Option("-o", "--out", help="Folder of the report.  [default: RUN/report]")

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from typica.core.errors import DataError
+from typica.core.errors import DataError, did_you_mean
 from typica.data.corpus import Corpus, Recording
+from typica.data.split import SPLITS
 
 LONGEST_S = 20.0  # whole recordings are read in pieces of this: memory stays bounded
 SPREAD_S = (1.0, 4.0)  # shortest and longest stretch where not everything is scored
@@ -38,8 +39,10 @@ def choose(corpus: Corpus, split: str, seconds: float | None = None) -> list[Str
             1 to 4 s, at places spread evenly over all its samples, in their order.
 
     Raises:
-        DataError: The split is empty.
+        DataError: The split is empty, or there is no such split.
     """
+    if split not in SPLITS:
+        raise DataError(f"there is no split {split!r}: {did_you_mean(split, SPLITS)}")
     recordings = corpus.recordings(split)
     if not recordings:
         raise DataError(
