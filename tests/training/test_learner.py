@@ -3,6 +3,7 @@ import torch
 from torch.nn.utils import parameters_to_vector
 from toy_training import Toy, ToyConfig, ToyGan, batches, make_learner, weights
 
+from typica.training.processes import Processes
 from typica.training.settings import PhaseConfig
 
 
@@ -103,3 +104,18 @@ def test_low_precision_leaves_the_weights_in_full():
     assert all(p.dtype == torch.float32 for p in learner.model.parameters())
     assert not torch.equal(weights(learner), weights(full))
     torch.testing.assert_close(weights(learner), weights(full), atol=3e-2, rtol=3e-2)
+
+
+def test_each_step_and_each_process_has_noise_of_its_own():
+    heard = []
+
+    def draw(number):
+        heard.append(torch.rand(()).item())
+        return batches()(number)
+
+    for rank in (0, 1):
+        learner = make_learner(processes=Processes(torch.device("cpu"), rank=rank))
+        learner.step(draw, 0.0)
+        learner.step(draw, 0.0)
+
+    assert len(set(heard)) == 4

@@ -3,7 +3,8 @@ import torch
 from toy_training import Toy, chords
 
 from typica.training.job import describe
-from typica.training.plan import SavedTensors, measure
+from typica.training.memory import Growth, SavedTensors
+from typica.training.plan import measure
 
 
 def test_a_tensor_that_is_kept_counts_once_and_weights_do_not():
@@ -28,6 +29,15 @@ def test_what_one_phase_kept_is_gone_when_the_next_begins():
             (x.exp().sum()).backward()
 
     assert saved.peak == 4 * 1000
+
+
+def test_memory_that_is_used_for_a_moment_is_measured():
+    with Growth(torch.device("cpu")) as growth:
+        torch.ones(25_000_000)
+
+    if growth.peak is None:
+        pytest.skip("this system does not tell")
+    assert 95e6 < growth.peak < 120e6
 
 
 @pytest.fixture(scope="module")
@@ -62,4 +72,5 @@ def test_a_batch_that_does_not_fit_is_not_tried(job, monkeypatch):
     plan = measure(job, torch.device("cpu"))
 
     assert plan.step_was_scaled
+    assert plan.working_bytes is None
     assert not plan.fits

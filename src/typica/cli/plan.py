@@ -44,6 +44,7 @@ def rows(planned: Planned) -> list[tuple[str, str]]:
     plan = planned.plan
     free = f" of {size(plan.free_bytes)} free" if plan.free_bytes else ""
     warning = "" if plan.fits else ": it will not fit, lower data.batch or data.crop"
+    working = f", at work {size(plan.working_bytes)}" if plan.working_bytes is not None else ""
     scaled = ", scaled from one example" if plan.step_was_scaled else ""
     return [
         ("what", f"{planned.system} ({planned.preset}) on {planned.corpus}, {planned.device}"),
@@ -51,7 +52,7 @@ def rows(planned: Planned) -> list[tuple[str, str]]:
         ("memory", f"{size(plan.memory_bytes)}{free}{warning}"),
         ("", f"weights {size(plan.weights_bytes)}, gradients {size(plan.gradients_bytes)}"),
         ("", f"Adam {size(plan.optimiser_bytes)}, averaged weights {size(plan.average_bytes)}"),
-        ("", f"kept for the backward pass {size(plan.activations_bytes)}"),
+        ("", f"kept for the backward pass {size(plan.activations_bytes)}{working}"),
         ("disk", f"{size(plan.disk_bytes)}, a checkpoint {size(plan.checkpoint_bytes)}"),
         ("time", f"{span(plan.training_s)}: {plan.steps:,} steps of {plan.step_s:.3g} s{scaled}"),
         ("hears", f"{plan.audio_s / 3600:.3g} hours of audio, {plan.epochs:.3g} times the corpus"),

@@ -11,7 +11,7 @@ def train(
     system: Annotated[str, Argument(help="A system; `typica systems` lists them.")],
     data: Annotated[str, Option(help="A corpus, by its name or its folder.")],
     preset: Annotated[
-        str | None, Option(help="Where the settings come from.  [default: small]")
+        str | None, Option(help="Where the settings come from; small unless told otherwise.")
     ] = None,
     settings: Annotated[
         list[str] | None, Option("--set", help="Change one setting, as in model.channels=96.")

@@ -75,6 +75,7 @@ class Loop:
             KeyboardInterrupt: Ctrl-C was pressed; a checkpoint was written first.
         """
         if self.processes.first:
+            checkpoint.prune(self.folder, self.settings.keep)
             self.record = Record(self.folder, self.learner.steps)
         try:
             with Interruption() as interruption, own_randomness(self.processes.device):

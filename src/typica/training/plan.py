@@ -14,6 +14,7 @@ from torch import Tensor
 from typica.core.phase import Batch
 from typica.training.job import Job
 from typica.training.learner import Learner, own_randomness
+from typica.training.memory import Growth, SavedTensors, free_bytes
 from typica.training.processes import Processes
 
 MEASURED_S = 10.0  # steps are timed until so long has gone by ...
@@ -33,6 +34,8 @@ class Plan:
         optimiser_bytes: Of Adam's two averages.
         average_bytes: Of the averaged weights.
         activations_bytes: What a step keeps for its backward pass, counted while one ran.
+        working_bytes: What the steps took beyond that, as measured; None where the device does
+            not tell or whole batches were not run.
         memory_bytes: All of these.
         free_bytes: Free memory of the device; None where it does not tell.
         checkpoint_bytes: One checkpoint.
@@ -52,6 +55,7 @@ class Plan:
     optimiser_bytes: int
     average_bytes: int
     activations_bytes: int
+    working_bytes: int | None
     memory_bytes: int
     free_bytes: int | None
     checkpoint_bytes: int
@@ -87,7 +91,11 @@ def measure(job: Job, device: torch.device) -> Plan:
         sizes["activations_bytes"] = saved.peak * batch
         free, memory = free_bytes(device), sum(sizes.values())
         scaled = free is not None and memory > SPARE * free
-        step_s = one_s * batch if scaled else _step_seconds(learner, crops.batch)
+        with Growth(device) as growth:
+            step_s = one_s * batch if scaled else _step_seconds(learner, crops.batch)
+    working = None
+    if growth.peak is not None and not scaled:
+        working = max(0, growth.peak - sizes["activations_bytes"])
     steps = training.steps
     if training.minutes:
         steps = min(steps, max(1, round(60 * training.minutes / step_s)))
@@ -96,7 +104,8 @@ def measure(job: Job, device: torch.device) -> Plan:
     return Plan(
         parameters=sum(parameter.numel() for parameter in job.model.parameters()),
         **sizes,
-        memory_bytes=memory,
+        working_bytes=working,
+        memory_bytes=memory + (working or 0),
         free_bytes=free,
         checkpoint_bytes=kept,
         disk_bytes=_disk_bytes(job, steps, kept, sizes["average_bytes"]),
@@ -107,70 +116,6 @@ def measure(job: Job, device: torch.device) -> Plan:
         audio_s=audio_s,
         epochs=audio_s / job.corpus.seconds("train"),
     )
-
-
-class SavedTensors:
-    """Counts the bytes that autograd keeps for the backward pass while the block runs.
-
-    A tensor kept twice, or as a view, counts once; a model's own weights do not count.
-
-    Attributes:
-        peak: The most bytes that were kept at one time.
-    """
-
-    def __init__(self, model: torch.nn.Module) -> None:
-        self.peak = self._now = 0
-        self._held: dict[int, int] = {}
-        self._own = {p.untyped_storage().data_ptr() for p in model.parameters()}
-        self._hooks = torch.autograd.graph.saved_tensors_hooks(self._pack, lambda held: held.tensor)
-
-    def __enter__(self) -> SavedTensors:
-        self._hooks.__enter__()
-        return self
-
-    def __exit__(self, *reason: object) -> None:
-        self._hooks.__exit__(*reason)
-
-    def _pack(self, tensor: Tensor) -> _Held:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() in self._own:
-            return _Held(tensor, lambda: None)
-        key, size = storage.data_ptr(), storage.nbytes()
-        holders = self._held.get(key, 0)
-        self._held[key] = holders + 1
-        if not holders:
-            self._now += size
-            self.peak = max(self.peak, self._now)
-        return _Held(tensor, lambda: self._release(key, size))
-
-    def _release(self, key: int, size: int) -> None:
-        self._held[key] -= 1
-        if not self._held[key]:
-            self._now -= size
-
-
-class _Held:
-    """A tensor that says when it is no longer kept."""
-
-    def __init__(self, tensor: Tensor, release: Callable[[], None]) -> None:
-        self.tensor, self._release = tensor, release
-
-    def __del__(self) -> None:
-        self._release()
-
-
-def free_bytes(device: torch.device) -> int | None:
-    """Return the free memory of a device, or None where it does not tell."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    if device.type != "cpu":
-        return None
-    try:
-        with open("/proc/meminfo") as lines:
-            found = [line.split()[1] for line in lines if line.startswith("MemAvailable")]
-    except OSError:
-        return None
-    return 1024 * int(found[0]) if found else None
 
 
 def _first(batch: Batch) -> Batch:

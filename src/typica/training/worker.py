@@ -28,7 +28,7 @@ def main(task: str) -> int:
     except KeyboardInterrupt:
         send(kind="interrupted")
         return 0
-    if first:
+    if os.environ["LOCAL_RANK"] == "0":  # the command on each machine waits for a result
         send(kind="result", value=value)
     return 0
 
