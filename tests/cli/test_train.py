@@ -154,6 +154,17 @@ def test_a_finished_run_can_be_given_more_steps(album, runs, capsys):
     assert checkpoints(runs / "first")[-1].name == "step-00000004"
 
 
+def test_a_run_that_was_stopped_just_before_its_end_is_ended(album, runs):
+    train(album, "--steps", 2, "--name", "first")
+    (runs / "first" / "weights.safetensors").unlink()
+
+    status = train(album, "--steps", 2, "--name", "first", "--resume")
+
+    assert status == 0
+    assert (runs / "first" / "weights.safetensors").is_file()
+    assert [path.name for path in checkpoints(runs / "first")] == ["step-00000002"]
+
+
 def test_a_plan_is_told_in_words_and_for_programs(album, capsys):
     typica("plan", "wavenet", "--data", album, *SMALL, "--set", "training.steps=1000")
     words = capsys.readouterr().out

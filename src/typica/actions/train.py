@@ -11,7 +11,7 @@ from typica.core import registry
 from typica.core.config import override, read_yaml
 from typica.core.errors import RunError
 from typica.core.progress import SILENT, Progress
-from typica.core.run import CONFIG
+from typica.core.run import CONFIG, WEIGHTS
 from typica.data.corpus import Corpus, open_corpus
 from typica.training import folder as folders
 from typica.training.card import write_card
@@ -112,7 +112,9 @@ def _run(
 ) -> None:
     _open(folder, job, before, processes, progress)
     loop = ready(job, folder, processes, progress)
-    if share_done(job.settings.training, loop.learner.steps, loop.elapsed_s) >= 1:
+    done = share_done(job.settings.training, loop.learner.steps, loop.elapsed_s) >= 1
+    # One that was stopped between its last step and its end has no weights yet: it ends now.
+    if done and (folder / WEIGHTS).exists():
         raise RunError(
             f"{folder} has finished its training, {loop.learner.steps} steps in "
             f"{loop.elapsed_s / 60:.1f} minutes: give it more with --steps or --minutes"

@@ -43,9 +43,10 @@ class Interruption:
     @contextmanager
     def throwaway(self) -> Iterator[None]:
         """Break the block off when asked to stop: nothing in it is missed."""
-        self._throwaway = True
         try:
+            self._throwaway = True
             yield
+            self._throwaway = False
         except Interrupted:
             pass
         finally:
@@ -62,4 +63,5 @@ class Interruption:
         if again:
             self.leave()
         if self._throwaway:
+            self._throwaway = False
             raise Interrupted
