@@ -136,14 +136,22 @@ def test_files_and_folders_that_may_not_be_read(nobody, write):
     (nobody / "album" / "shut").chmod(0)
     (nobody / "album" / "listed").chmod(0o400)  # its names may be seen, its files not
 
-    first = refused(nobody / "album", out=nobody / "corpus")
-    (nobody / "album" / "locked.wav").chmod(0o600)
-    (nobody / "album" / "shut").chmod(0o700)
-    mended = refused(nobody / "album", out=nobody / "corpus")
-
     denied = "cannot be opened: permission denied"
-    assert first == {"listed/a.wav": denied, "locked.wav": denied, "shut": denied}
-    assert mended == {"listed/a.wav": denied}
+    assert refused(nobody / "album", out=nobody / "corpus") == {
+        "listed/a.wav": denied,
+        "locked.wav": denied,
+        "shut": denied,
+    }
+
+
+def test_a_file_that_may_be_read_again(nobody, write):
+    for number, name in enumerate(("good.wav", "locked.wav")):
+        write(nobody / "album" / name, hertz=300 + 10 * number)
+    (nobody / "album" / "locked.wav").chmod(0)
+    refused(nobody / "album", out=nobody / "corpus")
+    (nobody / "album" / "locked.wav").chmod(0o600)
+
+    assert refused(nobody / "album", out=nobody / "corpus") == {}
 
 
 def test_a_folder_that_may_not_be_read(nobody, write):

@@ -40,7 +40,7 @@ def test_channels_are_mixed_in_equal_parts(tmp_path, memory):
 
     _, samples = written(tmp_path, memory({"a": stereo}))
 
-    assert np.abs(samples - stereo.mean(1)).max() <= 2**-15
+    assert np.abs(samples - stereo.mean(1)).max() <= 2**-16 + 1e-7  # half a level
 
 
 def test_another_rate_is_resampled_as_a_whole_would_be(tmp_path, memory):
@@ -62,6 +62,15 @@ def test_the_peak_is_normalised_and_the_gain_is_kept(tmp_path, memory):
         assert np.abs(part).max() == pytest.approx(0.99, abs=2**-15)
         original = source.sounds[line["id"]]
         assert np.abs(part / line["gain"] - original).max() < 2**-14 / line["gain"]
+
+
+def test_the_peak_may_be_below_zero(tmp_path, memory):
+    audio = np.r_[noise(9000, 0.1), -0.5]
+
+    lines, samples = written(tmp_path, memory({"a": audio}), Settings())
+
+    assert samples.min() == pytest.approx(-0.99, abs=2**-15)
+    assert lines[0]["gain"] == pytest.approx(0.99 / 0.5)
 
 
 def test_levels_beyond_full_scale_are_clipped_where_they_are_left_alone(tmp_path, memory):

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from typica.data.source import Item
-from typica.data.units import LARGEST, UNIT_BYTES, UNIT_ITEMS, Settings, group
+from typica.data.units import LARGEST, UNIT_BYTES, UNIT_ITEMS, Settings, group, uniform
 
 MB = 1 << 20
 SIZES = st.lists(st.integers(0, 80 * MB), max_size=60)
@@ -29,6 +29,17 @@ def test_no_unit_passes_the_largest_size_by_more_than_an_item(sizes):
     for unit in group(items, Settings()):
         *others, _ = unit.items
         assert sum(item.size for item in others) < LARGEST * UNIT_BYTES
+
+
+def test_a_unit_ends_where_chance_would_never_end_it():
+    names = (f"{number}" for number in range(10**6))
+    late = [
+        name for name, _ in zip((n for n in names if uniform(n) > 0.5), range(64), strict=False)
+    ]
+
+    units = group([Item(name, UNIT_BYTES // 4, "1") for name in late], Settings())
+
+    assert [len(unit.items) for unit in units] == [16] * 4
 
 
 def test_units_are_of_the_mean_size():

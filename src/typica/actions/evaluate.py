@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,16 +17,18 @@ from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded
 from typica.core.run import Run, load
 from typica.data.corpus import Corpus, open_corpus
-from typica.data.sound import write_audio
+from typica.data.sound import read_audio, write_audio
 from typica.decoding.sampling import draw_samples
 from typica.engines.compile import compile_sampler
 from typica.evaluation import figures
 from typica.evaluation.curves import Curves, read_curves
-from typica.evaluation.findings import Findings, clips
+from typica.evaluation.findings import Clip, Findings, clips
+from typica.evaluation.health import examine
 from typica.evaluation.pricing import measure_likelihood
 from typica.evaluation.report import write_report
 from typica.evaluation.stretches import choose, excerpts, held_out_split
 
+EARLY = 3  # samples of training that are shown
 EXCERPTS = 4  # of held-out recordings, at least, that samples are measured beside
 
 
@@ -50,6 +54,7 @@ def evaluate(
     count: int = 3,
     sample_seconds: float = 5.0,
     seed: int = 0,
+    notes: Sequence[str] = (),
     out: Path | None = None,
     device: str = "auto",
     progress: Progress = SILENT,
@@ -66,6 +71,7 @@ def evaluate(
         count: Samples to draw where there are none.
         sample_seconds: Length of each.
         seed: Of their randomness.
+        notes: Sentences that a reader must know before he believes the figures.
         out: Folder of the report; `report` in the run's if left out.
         device: Where to compute.
         progress: Hears how far it is.
@@ -96,9 +102,10 @@ def evaluate(
         curves=curves,
         samples=clips("Sample", list(samples.cpu()), opened.rate),
         recordings=clips("Recording", real, opened.rate),
+        early=_early(opened),
         facts=_facts(opened, corpus, curves),
         commands=_commands(opened, corpus, curves),
-        notes=_notes(opened, corpus, split),
+        notes=[*notes, *_notes(opened, corpus, split)],
     )
     return Report(write_report(findings, out), findings)
 
@@ -151,6 +158,17 @@ def _excerpts(model: Model, corpus: Corpus, split: str, samples: Tensor) -> list
     return [quantiser.decode(quantiser.encode(one)) for one in audio] if quantiser else audio
 
 
+def _early(run: Run) -> list[Clip]:
+    """Read a few of the samples that training drew, the first to the last."""
+    files = sorted((run.path / "samples").glob("step-*.wav"))
+    picked = sorted({round(i * (len(files) - 1) / (EARLY - 1)) for i in range(EARLY)})
+    audio = [read_audio(files[index], run.rate) for index in picked] if files else []
+    names = [f"Step {int(files[index].stem.removeprefix('step-')):,}" for index in picked]
+    return [
+        Clip(name, one, examine(one, run.rate)) for name, one in zip(names, audio, strict=False)
+    ]
+
+
 def _facts(run: Run, corpus: Corpus, curves: Curves) -> dict[str, str]:
     trained = run.config.get("corpus", {})
     machine = env()
@@ -164,7 +182,7 @@ def _facts(run: Run, corpus: Corpus, curves: Curves) -> dict[str, str]:
         "licence of the data": trained.get("licence", "unknown"),
         "how the data were made": str(corpus.info.get("made", "unknown")),
         "training": f"{curves.steps:,} steps in {curves.seconds / 60:.1f} min",
-        "evaluated on": f"{machine.machine}, {machine.cores} cores, {run.device}",
+        "evaluated": f"{date.today().isoformat()}, on {machine.machine}, {machine.cores} cores, {run.device}",
         "versions": f"typica {machine.versions['typica']}, torch {torch.__version__}",
     }
 

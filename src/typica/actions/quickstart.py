@@ -12,10 +12,13 @@ from typica.actions.sample import sample
 from typica.actions.train import train
 from typica.core.progress import SILENT, Progress
 from typica.core.run import runs_home
+from typica.data.corpus import Corpus
+from typica.data.sound import write_audio
 from typica.evaluation.figures import check_matplotlib
 from typica.evaluation.findings import Findings
 
 CORPUS, SYSTEM, PRESET = "chorales", "wavenet", "quickstart"
+PROMPT_S = 1.0  # so young a model might well begin with seconds of silence
 
 
 class Quickstart(NamedTuple):
@@ -23,7 +26,7 @@ class Quickstart(NamedTuple):
 
     Attributes:
         page: The report.
-        sounds: The music that was drawn.
+        sounds: The music that was drawn, behind the second that it goes on from.
         run: Folder of the run.
         findings: What the report shows.
         seconds: How long it all took.
@@ -80,13 +83,32 @@ def quickstart(
         seconds=seconds,
         temperature=temperature,
         seed=seed,
+        prompt=_write_prompt(corpus, out),
         out=out,
         device=device,
         progress=progress,
     )
-    report = evaluate(run, samples=drawn.audio, out=out, device=device, progress=progress)
+    report = evaluate(
+        run,
+        samples=drawn.audio[..., round(drawn.prompt_s * drawn.rate) :],
+        notes=[
+            f"The sample goes on from {PROMPT_S:g} s of a held-out recording: {out}/prompt.wav."
+        ],
+        out=out,
+        device=device,
+        progress=progress,
+    )
     took = time.monotonic() - began
     return Quickstart(report.page, drawn.files, run, report.findings, took)
+
+
+def _write_prompt(corpus: Corpus, out: Path) -> Path:
+    """Write what the music goes on from: a second out of the middle of a held-out recording."""
+    recording = corpus.recordings("valid")[0]
+    begin, length = recording.length // 2, round(PROMPT_S * corpus.rate)
+    path = out / "prompt.wav"
+    write_audio(path, corpus.audio(recording, begin, begin + length), corpus.rate)
+    return path
 
 
 def _free_name() -> str:

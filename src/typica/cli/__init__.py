@@ -17,7 +17,7 @@ INTERRUPTED = 128 + signal.SIGINT
 
 
 def build() -> typer.Typer:
-    """Gather the commands: each module `NAME` holds a function `NAME`, or an `app` of several."""
+    """Gather the commands: a module `NAME` holds a function `NAME`, or an `app` of several."""
     app = typer.Typer(
         name="typica",
         no_args_is_help=True,
@@ -34,6 +34,8 @@ def build() -> typer.Typer:
         """Generative models of music in the waveform domain, and the tools of typicality."""
 
     for module in pkgutil.iter_modules(__path__):
+        if module.name.startswith("_"):
+            continue
         command = importlib.import_module(f"{__name__}.{module.name}")
         if hasattr(command, "app"):
             app.add_typer(command.app, name=module.name)

@@ -72,7 +72,7 @@ def prepare(
         typica data prepare chorales
     """
     from typica.actions.prepare_data import prepare_data
-    from typica.cli.bars import Bars
+    from typica.cli._bars import Bars
 
     corpus = prepare_data(
         what,
@@ -163,7 +163,8 @@ def _inspected(one: Inspection) -> Iterator[str]:
     for name, kind in one.tracks.items():
         yield f"  track        {name}: {kind.channels} channels, {kind.rate:g} frames a second"
     for refusal in one.refused:
-        yield f"  left out     {len(refusal.files)}: {_shown(refusal.reason)} ({_some(refusal.files)})"
+        reason = _shown(refusal.reason)
+        yield f"  left out     {len(refusal.files)}: {reason} ({_some(refusal.files)})"
     yield f"  on disk      {one.disk_bytes / 1e6:.1f} MB, fingerprint {one.fingerprint}"
 
 

@@ -40,7 +40,7 @@ def evaluate(
     import sys
 
     from typica.actions.evaluate import evaluate as act
-    from typica.cli.bars import Bars
+    from typica.cli._bars import Bars
 
     report = act(
         run,

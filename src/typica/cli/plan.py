@@ -29,7 +29,7 @@ def plan(
         typica plan wavenet --data my_album --set training.steps=20000
     """
     from typica.actions.plan import plan as act
-    from typica.cli.bars import Bars
+    from typica.cli._bars import Bars
 
     planned = act(system, data, preset, settings or [], device=device, progress=Bars())
     if as_json:

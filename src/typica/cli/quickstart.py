@@ -9,9 +9,9 @@ from typer import Option
 
 
 def quickstart(
-    out: Annotated[
-        Path, Option("-o", "--out", help="Folder for the music and the report.")
-    ] = Path("quickstart"),
+    out: Annotated[Path, Option("-o", "--out", help="Folder for the music and the report.")] = Path(
+        "quickstart"
+    ),
     minutes: Annotated[
         float | None, Option(min=0.01, help="Of training.  [default: 2.25]", show_default=False)
     ] = None,
@@ -34,7 +34,7 @@ def quickstart(
     import sys
 
     from typica.actions.quickstart import quickstart as act
-    from typica.cli.bars import Bars
+    from typica.cli._bars import Bars
 
     made = act(
         out,

@@ -40,7 +40,7 @@ def sample(
     import sys
 
     from typica.actions.sample import sample as draw
-    from typica.cli.bars import Bars
+    from typica.cli._bars import Bars
 
     drawn = draw(
         run,

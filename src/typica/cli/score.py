@@ -32,7 +32,7 @@ def score(
     from dataclasses import asdict
 
     from typica.actions.score import score as act
-    from typica.cli.bars import Bars
+    from typica.cli._bars import Bars
 
     scores = act(run, files, label=label, device=device, progress=Bars())
     print(json.dumps(asdict(scores), indent=2) if as_json else _table(scores))

@@ -45,7 +45,7 @@ def train(
         typica train wavenet --data my_album --name first --resume --minutes 60
     """
     from typica.actions.train import train as act
-    from typica.cli.bars import Bars
+    from typica.cli._bars import Bars
 
     folder = act(
         system,

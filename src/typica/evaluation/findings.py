@@ -43,6 +43,7 @@ class Findings:
         curves: The course of training.
         samples: What the model draws.
         recordings: Excerpts of held-out recordings, as coarse as the model hears them.
+        early: Samples that were drawn in the course of training.
         facts: What was done, by what it tells.
         commands: How to go on: commands, by what they do.
         notes: What a reader must know beside.
@@ -55,6 +56,7 @@ class Findings:
     curves: Curves
     samples: Sequence[Clip]
     recordings: Sequence[Clip]
+    early: Sequence[Clip] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     commands: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()

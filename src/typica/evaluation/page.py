@@ -104,6 +104,9 @@ def _samples(findings: Findings) -> str:
     for clip in findings.recordings[:1]:
         clips += "<h3>Beside them, a held-out recording, as coarse as the model hears it</h3>"
         clips += _clip(clip, findings.rate)
+    if findings.early:
+        early = "".join(_clip(clip, findings.rate) for clip in findings.early)
+        clips += _details("Earlier in training", early)
     return _section("Samples", clips)
 
 
