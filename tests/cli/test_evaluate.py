@@ -1,7 +1,9 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
+import soundfile
 
 from typica.core.config import read_yaml, write_yaml
 
@@ -96,6 +98,22 @@ def changed(run, tmp_path, **corpus):
     config = read_yaml(folder / "config.yaml")
     write_model(folder, model, config | {"corpus": config["corpus"] | corpus})
     return folder
+
+
+def test_a_few_samples_of_training_are_shown_and_silent_ones_left_out(run, tmp_path):
+    from typica.actions.evaluate import evaluate
+
+    folder = shutil.copytree(run, tmp_path / "early")
+    (folder / "samples").mkdir()
+    tone = np.sin(np.arange(4000) / 9)
+    for step in range(100, 600, 100):
+        audio = 0 * tone if step == 500 else 0.5 * tone
+        soundfile.write(folder / "samples" / f"step-{step:08d}.wav", audio, 8000)
+
+    report = evaluate(folder, seconds=1, count=1, sample_seconds=0.25)
+
+    assert [clip.name for clip in report.findings.early] == ["Step 100", "Step 300"]
+    assert "Earlier in training" in report.page.read_text()
 
 
 def test_data_that_have_changed_since_are_worth_a_warning(run, tmp_path):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
@@ -161,17 +161,21 @@ def _excerpts(model: Model, corpus: Corpus, split: str, samples: Tensor) -> list
 def _early(run: Run) -> list[Clip]:
     """Read a few of the samples that training drew, the first to the last."""
     files = sorted((run.path / "samples").glob("step-*.wav"))
-    picked = sorted({round(i * (len(files) - 1) / (EARLY - 1)) for i in range(EARLY)})
-    audio = [read_audio(files[index], run.rate) for index in picked] if files else []
-    names = [f"Step {int(files[index].stem.removeprefix('step-')):,}" for index in picked]
-    return [
-        Clip(name, one, examine(one, run.rate)) for name, one in zip(names, audio, strict=False)
-    ]
+    shown = sorted({round(i * (len(files) - 1) / (EARLY - 1)) for i in range(EARLY)})
+    found = []
+    for path in (files[index] for index in shown if files):
+        try:
+            audio = read_audio(path, run.rate)
+        except DataError:  # a young model may draw silence: there is nothing to hear
+            continue
+        name = f"Step {int(path.stem.removeprefix('step-')):,}"
+        found.append(Clip(name, audio, examine(audio, run.rate)))
+    return found
 
 
 def _facts(run: Run, corpus: Corpus, curves: Curves) -> dict[str, str]:
     trained = run.config.get("corpus", {})
-    machine = env()
+    machine, today = env(), date.today().isoformat()
     parameters = sum(parameter.numel() for parameter in run.model.parameters())
     return {
         "system": f"{run.system}, preset {run.config.get('preset', 'unknown')}",
@@ -182,7 +186,7 @@ def _facts(run: Run, corpus: Corpus, curves: Curves) -> dict[str, str]:
         "licence of the data": trained.get("licence", "unknown"),
         "how the data were made": str(corpus.info.get("made", "unknown")),
         "training": f"{curves.steps:,} steps in {curves.seconds / 60:.1f} min",
-        "evaluated": f"{date.today().isoformat()}, on {machine.machine}, {machine.cores} cores, {run.device}",
+        "evaluated": f"{today}, on {machine.machine}, {machine.cores} cores, {run.device}",
         "versions": f"typica {machine.versions['typica']}, torch {torch.__version__}",
     }
 
