@@ -82,8 +82,15 @@ class _Line(Task):
 
     def _print(self, ending: str = "") -> None:
         total = f"/{self.total:.0f}" if self.total else ""
+        ending = ending or self._left()
         words = (f"{self.what}: {self.done:.0f}{total}", self.unit, self.figures, ending)
         print(" ".join(word for word in words if word), file=sys.stderr, flush=True)
+
+    def _left(self) -> str:
+        if not self.total or not self.done:
+            return ""
+        took = time.monotonic() - self.began
+        return f"about {took * (self.total - self.done) / self.done:.0f} s left"
 
 
 def _words(figures: dict[str, float | str]) -> str:

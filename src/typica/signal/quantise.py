@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -120,5 +121,9 @@ def quantiser(name: QuantiserName, bits: int) -> Quantiser:
     """
     if not 1 <= bits <= 16:
         raise ConfigError(f"a quantiser has 1 to 16 bits; got bits={bits}")
-    kinds = {"mulaw": MuLaw, "mulaw-rounding": RoundedMuLaw, "linear": Linear}
+    kinds: dict[str, Callable[[int], Quantiser]] = {
+        "mulaw": MuLaw,
+        "mulaw-rounding": RoundedMuLaw,
+        "linear": Linear,
+    }
     return kinds[name](bits)

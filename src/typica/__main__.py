@@ -1,0 +1,5 @@
+"""The command line, as `python -m typica`."""
+
+from typica.cli import main
+
+main()
