@@ -1,7 +1,6 @@
 import errno
 import fcntl
 import json
-import os
 from contextlib import contextmanager
 
 import numpy as np
@@ -255,18 +254,6 @@ def test_a_full_disk_at_the_last_moment_leaves_it_too(album, write, monkeypatch)
 
     assert len(open_corpus("album").recordings()) == 12
     assert open_corpus("album").fingerprint == corpus.fingerprint
-
-
-class Deadly(FolderSource):
-    """Kills the process that reads it, as a fault in a decoder would."""
-
-    def open(self, item):
-        os._exit(1)
-
-
-def test_a_worker_that_is_killed_is_told_in_a_sentence(album):
-    with pytest.raises(DataError, match="^a process that read recordings was killed"):
-        prepare(Deadly(album), workers=2)
 
 
 def test_two_processes_do_not_prepare_the_same_corpus(album):

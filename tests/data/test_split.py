@@ -1,6 +1,6 @@
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from typica.data.split import split
@@ -8,6 +8,7 @@ from typica.data.split import split
 LENGTHS = st.dictionaries(st.text(max_size=8), st.integers(1, 10**9), min_size=1, max_size=80)
 
 
+@settings(deadline=None)
 @given(LENGTHS)
 def test_every_recording_is_in_one_split_and_train_is_never_empty(lengths):
     splits = split(lengths)
@@ -16,6 +17,7 @@ def test_every_recording_is_in_one_split_and_train_is_never_empty(lengths):
     assert "train" in splits.values()
 
 
+@settings(deadline=None)
 @given(LENGTHS)
 def test_something_is_held_out_as_soon_as_it_can_be(lengths):
     counts = Counter(split(lengths).values())
@@ -24,6 +26,7 @@ def test_something_is_held_out_as_soon_as_it_can_be(lengths):
     assert (counts["test"] > 0) == (len(lengths) >= 3)
 
 
+@settings(deadline=None)
 @given(LENGTHS)
 def test_no_more_than_a_tenth_of_the_recordings_is_held_out(lengths):
     counts = Counter(split(lengths).values())
@@ -31,6 +34,7 @@ def test_no_more_than_a_tenth_of_the_recordings_is_held_out(lengths):
     assert max(counts["valid"], counts["test"]) <= max(1, len(lengths) // 10)
 
 
+@settings(deadline=None)
 @given(LENGTHS, st.randoms())
 def test_the_order_of_the_recordings_does_not_matter(lengths, random):
     shuffled = list(lengths.items())

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from typica.data.source import Item
@@ -13,6 +13,7 @@ def songs(count, size=4 * MB):
     return [Item(f"{number:05d}.mp3", size, "1") for number in range(count)]
 
 
+@settings(deadline=None)
 @given(SIZES)
 def test_every_item_is_in_one_unit_and_in_order(sizes):
     items = [Item(f"{number}", size, "1") for number, size in enumerate(sizes)]
@@ -22,6 +23,7 @@ def test_every_item_is_in_one_unit_and_in_order(sizes):
     assert [item for unit in units for item in unit.items] == items
 
 
+@settings(deadline=None)
 @given(SIZES)
 def test_no_unit_passes_the_largest_size_by_more_than_an_item(sizes):
     items = [Item(f"{number}", size, "1") for number, size in enumerate(sizes)]

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from typica.signal.resample import resample, resample_blocks
@@ -43,6 +43,7 @@ def test_the_same_rate_changes_nothing():
     assert torch.equal(resample(audio, 16000, 16000), audio)
 
 
+@settings(deadline=None)
 @given(
     rate=RATES,
     target=RATES,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +35,7 @@ def write_each(
         DiskError: A shard cannot be written.
     """
     from joblib import Parallel, cpu_count, delayed
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     workers = workers or cpu_count()
     if workers == 1 or not units:
@@ -49,7 +49,7 @@ def write_each(
     try:
         with closing(results):  # whatever happens, the workers are stopped
             yield from results
-    except BrokenProcessPool as error:
+    except TerminatedWorkerError as error:
         raise DataError(
             "a process that read recordings was killed, by lack of memory or by a damaged file: "
             "run again with --workers 1"
