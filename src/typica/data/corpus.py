@@ -167,15 +167,15 @@ class Corpus:
         self.check_names([name])
         channels, rate = self.tracks[name]
         hop = self.hop(name)
-        frames = np.empty((len(recordings), -(-length // hop), channels), np.float32)
-        for rows, recording, start in zip(frames, recordings, starts, strict=True):
+        frames = np.empty((len(recordings), channels, -(-length // hop)), np.float32)
+        for columns, recording, start in zip(frames, recordings, starts, strict=True):
             if start % hop:
                 raise ValueError(f"a crop with {name!r} must start at a multiple of {hop}: {start}")
             path = shards.track_path(self.path / SHARDS, recording.shard, name)
             values = self._map(path, np.uint8).reshape(-1, channels)
             offset, count = recording.tracks[name]
-            _window(rows, values, offset, count, start // hop)
-        return Track(torch.from_numpy(frames).transpose(1, 2).contiguous(), rate)
+            _window(columns.T, values, offset, count, start // hop)
+        return Track(torch.from_numpy(frames), rate)
 
     def check_names(self, names: Iterable[str]) -> None:
         """Refuse names of conditions that the corpus does not hold.
