@@ -27,6 +27,7 @@ from typica.evaluation.health import examine
 from typica.evaluation.pricing import measure_likelihood
 from typica.evaluation.report import write_report
 from typica.evaluation.stretches import choose, excerpts, held_out_split
+from typica.signal.quantise import Quantised
 
 EARLY = 3  # samples of training that are shown
 EXCERPTS = 4  # of held-out recordings, at least, that samples are measured beside
@@ -154,8 +155,9 @@ def _excerpts(model: Model, corpus: Corpus, split: str, samples: Tensor) -> list
     """Return excerpts of recordings, as long as the samples and as coarse."""
     chosen = excerpts(corpus, split, max(EXCERPTS, len(samples)), samples.shape[-1])
     audio = [corpus.audio(one.recording, one.start, one.stop) for one in chosen]
-    quantiser = getattr(model, "quantiser", None)
-    return [quantiser.decode(quantiser.encode(one)) for one in audio] if quantiser else audio
+    if not isinstance(model, Quantised):
+        return audio
+    return [model.quantiser.decode(model.quantiser.encode(one)) for one in audio]
 
 
 def _early(run: Run) -> list[Clip]:

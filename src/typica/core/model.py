@@ -153,16 +153,18 @@ class AutoregressiveModel(ExplicitModel, StreamingModel):
     def log_prob(self, x: Tensor, condition: Condition | None = None) -> Tensor:
         """Return the log-probability of examples (batch, channels, time), in nats, (batch,).
 
-        Without gradients, long examples are read in blocks: memory does not grow with time.
+        Without gradients, long examples are read in blocks: memory does not grow with time. The
+        sum is float64 where the device has it: in float32 a minute loses the third decimal.
         """
         symbols = self.symbols(x)
         previous = self._previous(symbols)
         state = self.start(len(symbols), condition)
         block = symbols.shape[1] if torch.is_grad_enabled() else BLOCK
-        total = torch.zeros(len(symbols), device=symbols.device)
+        wide = torch.float32 if symbols.device.type == "mps" else torch.float64
+        total = torch.zeros(len(symbols), device=symbols.device, dtype=wide)
         for past, now in zip(previous.split(block, 1), symbols.split(block, 1), strict=True):
             distribution, state = self.advance(past, state)
-            total = total + distribution.log_prob(now).sum(-1)
+            total = total + distribution.log_prob(now).sum(-1, dtype=wide)
         return total
 
     def likelihood_loss(self, batch: Batch) -> dict[str, Tensor]:

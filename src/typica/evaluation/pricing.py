@@ -14,7 +14,7 @@ from typica.evaluation.bits import Bits, Mean, advantage
 from typica.evaluation.flac import Flac
 from typica.evaluation.likelihood import model_bits
 from typica.evaluation.stretches import Stretch, choose
-from typica.signal.quantise import Linear, Quantiser
+from typica.signal.quantise import Linear, Quantised, Quantiser
 
 TRAIN_SHARE = 0.5  # of what is scored held out: so much of the training recordings
 PCM = Linear(16)
@@ -82,8 +82,9 @@ def measure_likelihood(
 
 def _quantiser(model: ExplicitModel) -> Quantiser | None:
     """Return the quantiser whose levels a model's density counts, None for other densities."""
-    quantiser = getattr(model, "quantiser", None)
-    return quantiser if quantiser and quantiser.name == model.base_measure else None
+    if isinstance(model, Quantised) and model.quantiser.name == model.base_measure:
+        return model.quantiser
+    return None
 
 
 def _less(one: Mean, other: Mean) -> Mean:

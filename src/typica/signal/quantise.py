@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -111,6 +111,13 @@ class Linear(Quantiser):
     def edges(self) -> Tensor:
         """See `Quantiser.edges`."""
         return torch.linspace(-1, 1, self.levels + 1)[1:-1]
+
+
+@runtime_checkable
+class Quantised(Protocol):
+    """What hears audio through a quantiser, such as a model of levels."""
+
+    quantiser: Quantiser
 
 
 def quantiser(name: QuantiserName, bits: int) -> Quantiser:
