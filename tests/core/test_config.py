@@ -70,7 +70,7 @@ def test_a_table_cannot_become_a_number():
         layers=st.integers(-(10**9), 10**9),
         rate=st.floats(allow_nan=False, allow_infinity=False),
         widths=st.lists(st.integers(0, 99), max_size=4).map(tuple),
-        name=st.none() | st.text("abcdefgh ", min_size=1).map(lambda text: f"x{text}x"),
+        name=st.none() | st.text("abc é${}\\:#-'", min_size=1).map(lambda text: f"x{text}x"),
         bias=st.booleans(),
     )
 )

@@ -19,6 +19,7 @@ from typica.evaluation.findings import Findings
 
 CORPUS, SYSTEM, PRESET = "chorales", "wavenet", "quickstart"
 PROMPT_S = 1.0  # so young a model might well begin with seconds of silence
+REPORT_S = 30.0  # of held-out audio to score
 
 
 class Quickstart(NamedTuple):
@@ -90,6 +91,7 @@ def quickstart(
     )
     report = evaluate(
         run,
+        seconds=REPORT_S,
         samples=drawn.audio[..., round(drawn.prompt_s * drawn.rate) :],
         notes=[
             f"The sample goes on from {PROMPT_S:g} s of a held-out recording: {out}/prompt.wav."

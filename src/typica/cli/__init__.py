@@ -57,6 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
             traceback.print_exc()
         print(f"typica: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("typica: interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # typer turns Ctrl-C into this
+            print("typica: interrupted", file=sys.stderr)
+        raise

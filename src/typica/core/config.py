@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 from collections.abc import Mapping
 from pathlib import Path
@@ -97,8 +98,20 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def write_yaml(path: Path, values: Mapping[str, Any]) -> None:
-    """Write settings as YAML."""
-    path.write_text(OmegaConf.to_yaml(OmegaConf.create(dict(values))))
+    """Write settings as YAML, so that `read_yaml` returns them as they are."""
+    literal = OmegaConf.create(_literal(dict(values)))
+    path.write_text(OmegaConf.to_yaml(literal), encoding="utf-8")
+
+
+def _literal(value: Any) -> Any:
+    """Escape what would be taken for a reference, as in a folder named "${x}"."""
+    if isinstance(value, str):
+        return re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
+    if isinstance(value, list):
+        return [_literal(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _literal(one) for name, one in value.items()}
+    return value
 
 
 def override(values: Mapping[str, Any], settings: list[str]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -63,19 +62,8 @@ def publish(
     with ExitStack() as stack:
         # What is entered first is put in place last.
         place = stack.enter_context(replacing(folder / INFO))
-        write_yaml(place, _literal(info))
+        write_yaml(place, info)
         for name, content in ((INDEX, lines), (REFUSED, refused)):
             text = "".join(f"{json.dumps(line)}\n" for line in content)
             stack.enter_context(replacing(folder / name)).write_text(text)
     return Corpus(folder)
-
-
-def _literal(value: Any) -> Any:
-    """Escape what YAML settings would take for a reference, as in a folder named "${x}"."""
-    if isinstance(value, str):
-        return re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
-    if isinstance(value, list):
-        return [_literal(one) for one in value]
-    if isinstance(value, dict):
-        return {name: _literal(one) for name, one in value.items()}
-    return value

@@ -1,0 +1,61 @@
+"""typica systems and typica env: what there is."""
+
+import json
+
+from typica.actions import env as env_action
+from typica.core import registry
+
+
+def test_every_system_is_listed_with_what_it_can(call):
+    status, printed, _ = call("systems", "--json")
+
+    assert status == 0
+    listed = {system["name"]: system for system in json.loads(printed)}
+    assert sorted(listed) == registry.names()
+    assert listed["wavenet"] == {
+        "name": "wavenet",
+        "family": "autoregressive",
+        "summary": "WaveNet: an autoregressive model of audio, by dilated causal convolutions.",
+        "density": "exact",
+        "conditioning": ["sparse", "dense"],
+        "sampling": "sample by sample",
+        "presets": registry.presets("wavenet"),
+    }
+
+
+def test_the_readme_s_table_of_systems_is_true():
+    from pathlib import Path
+
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    for name, family in registry.families().items():
+        assert f"| [{name}](src/typica/systems/{family}/{name}.py) | {family} |" in readme
+
+
+def test_the_table_names_every_system(call):
+    _, printed, _ = call("systems")
+    assert all(name in printed for name in registry.names())
+
+
+def test_versions_and_devices_are_told(call):
+    status, printed, _ = call("env", "--json")
+
+    told = json.loads(printed)
+    assert status == 0
+    assert told["devices"][-1] == "cpu"
+    assert told["versions"]["torch"]
+    assert told["cores"] >= 1
+
+
+def test_what_is_missing_is_told_with_its_mend(call, monkeypatch):
+    real = env_action.version
+    monkeypatch.setattr(env_action, "version", lambda name: None if name == "av" else real(name))
+
+    _, printed, _ = call("env")
+
+    assert "m4a, mp4 and other containers: av; pip install 'typica[media]'" in printed
+
+
+def test_a_misspelt_command_is_refused(call):
+    status, _, said = call("sampel")
+    assert status == 2
+    assert "sampel" in said
