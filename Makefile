@@ -37,6 +37,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/training_step.py
 	$(BIN)/python benchmarks/preparation.py
+	$(BIN)/python benchmarks/quickstart.py
 
 clean:
 	rm -rf $(VENV) site runs quickstart
