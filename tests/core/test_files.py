@@ -49,3 +49,32 @@ def test_digests_tell_files_apart(tmp_path):
     (tmp_path / "a").write_text("a")
     (tmp_path / "b").write_text("b")
     assert digest(tmp_path / "a") != digest(tmp_path / "b")
+
+
+def test_an_old_folder_survives_when_the_new_one_cannot_take_its_place(tmp_path, monkeypatch):
+    with replacing(tmp_path / "step") as place:
+        place.mkdir()
+        (place / "old").write_text("whole")
+
+    def replace_once():
+        with replacing(tmp_path / "step") as place:
+            place.mkdir()
+            monkeypatch.setattr(os, "replace", refuse_once("/step"))
+
+    with pytest.raises(DiskError, match="nothing that was there is lost"):
+        replace_once()
+
+    assert os.listdir(tmp_path / "step") == ["old"]
+
+
+def refuse_once(end):
+    """Fail the first renaming to such a place, and let those after it pass."""
+    real, failed = os.replace, []
+
+    def replace(source, target):
+        if not failed and str(target).endswith(end):
+            failed.append(target)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(source, target)
+
+    return replace

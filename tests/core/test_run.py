@@ -83,8 +83,44 @@ def test_tampered_weights_are_refused(run):
 def test_weights_of_another_model_are_refused(run):
     config = (run / "config.yaml").read_text()
     (run / "config.yaml").write_text(config.replace("channels: 4", "channels: 6"))
-    with pytest.raises(RunError, match="does not hold the weights of this model"):
+    with pytest.raises(RunError, match=r"config.yaml is not the one that weights.* was trained"):
         _ = typica.load(run).model
+
+
+def test_another_rate_than_it_was_trained_at_is_refused(run):
+    config = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(config.replace("rate: 8000", "rate: 44100"))
+    with pytest.raises(RunError, match="system, rate or model was changed"):
+        _ = typica.load(run).model
+
+
+@pytest.mark.parametrize("text", ['{"weights', "[1]"])
+def test_a_damaged_manifest_is_one_sentence(run, text):
+    (run / "manifest.json").write_text(text)
+    with pytest.raises(RunError, match=r"manifest.json is damaged: copy the whole folder again"):
+        _ = typica.load(run).model
+
+
+def test_a_configuration_that_is_no_run_s_is_refused(run):
+    (run / "config.yaml").write_text("rate: 8000\n")
+    with pytest.raises(RunError, match="does not say the system"):
+        typica.load(run)
+
+
+def test_a_long_recording_is_scored_in_blocks(run, monkeypatch):
+    opened, blocks = typica.load(run), []
+    advance = opened.model.advance
+    monkeypatch.setattr("typica.core.model.BLOCK", 100)
+    monkeypatch.setattr(opened.model, "advance", lambda p, s: (blocks.append(1), advance(p, s))[1])
+
+    opened.log_prob(torch.zeros(1, 1, 450))
+
+    assert len(blocks) == 5
+
+
+def test_no_seconds_are_refused(run):
+    with pytest.raises(RunError, match="seconds and count must be above 0"):
+        typica.load(run).sample(seconds=0)
 
 
 def test_weights_without_their_manifest_are_refused(run):

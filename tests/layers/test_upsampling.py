@@ -35,8 +35,10 @@ def test_lines_pass_through_the_middles_of_the_frames():
     torch.testing.assert_close(samples[2::5].permute(1, 2, 0), FRAMES)
 
 
-def test_what_is_learnt_begins_as_lines():
-    lines, learnt = (Upsampling(kind, 3, 4)(FRAMES, 0, 36) for kind in ("linear", "learnt"))
+@pytest.mark.parametrize("hop", [1, 4, 5, 7])
+def test_what_is_learnt_begins_as_lines(hop):
+    kinds = ("linear", "learnt")
+    lines, learnt = (Upsampling(kind, 3, hop)(FRAMES, 0, 9 * hop) for kind in kinds)
     torch.testing.assert_close(lines, learnt)
 
 

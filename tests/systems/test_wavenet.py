@@ -10,6 +10,7 @@ from typica.core import registry
 from typica.core.condition import Track
 from typica.core.errors import ConfigError, ShapeError
 from typica.core.randomness import draw_index, seeded
+from typica.decoding.sampling import ancestral
 
 ROLL = {"local": "roll", "local_channels": 5, "hop": 8}
 SIXTEEN_BITS = {"output": "logistics", "input": "scalar", "quantiser": "linear", "bits": 16}
@@ -244,6 +245,54 @@ def test_the_condition_reaches_every_step():
     assert ((here - there).abs().amax((0, 2)) > 0).all()
 
 
+def test_padding_is_not_scored():
+    model = build()
+    audio = noise(2, 100)
+    batch = {"audio": audio, "context": 40, "length": torch.tensor([60, 15])}
+    padded = audio.clone()
+    padded[1, :, 55:] = 0.7
+
+    losses = [model.likelihood_loss(batch | {"audio": one})["nll"] for one in (audio, padded)]
+    log_prob = model.conditionals(audio).log_prob(model.symbols(audio))
+
+    torch.testing.assert_close(*losses)
+    real = torch.cat([log_prob[0, 40:], log_prob[1, 40:55]])
+    torch.testing.assert_close(losses[0], -real.mean())
+
+
+def test_a_label_shifts_with_the_audio():
+    model = build(labels=3)
+    audio = noise(1, 150)
+    shifted = audio[..., 1:]
+
+    whole = numbers(model.conditionals(audio, told(model, 1)))
+    later = numbers(model.conditionals(shifted, told(model, 1)))
+
+    reach = model.receptive_field + 1
+    torch.testing.assert_close(whole[:, reach + 1 :], later[:, reach:], atol=1e-5, rtol=1e-5)
+
+
+def test_cutting_at_the_alignment_changes_nothing():
+    model = build(context_stacks=1, context_layers=2, context_pool=16)
+    audio = noise(1, 300)
+    begin = (300 - 50 - model.receptive_field) // model.alignment * model.alignment
+
+    whole = numbers(model.conditionals(audio))[:, -50:]
+    cut = numbers(model.conditionals(audio[..., begin:]))[:, -50:]
+
+    assert model.alignment == 16
+    torch.testing.assert_close(whole, cut, atol=1e-5, rtol=1e-5)
+
+
+def test_what_a_gaussian_draws_is_clipped_before_it_is_read_again():
+    model = build(output="gaussian", input="scalar")
+    model.head.last.bias.data[1] = 0.5  # wide: most draws pass the ends
+
+    drawn = ancestral(model, 2, 60, generator=seeded(0))
+
+    torch.testing.assert_close(drawn.log_prob, model.log_prob(drawn.audio), atol=1e-3, rtol=1e-4)
+
+
 def test_a_condition_that_ends_too_early_is_refused():
     model = build(**ROLL)
     with pytest.raises(ConfigError, match="covers 80 samples, but 150 are asked for"):
@@ -273,6 +322,15 @@ def test_mono_audio_without_its_channel_axis_is_refused():
         ({"output": "gaussian"}, "needs model.input=scalar"),
         ({"local": "roll"}, "needs model.local_channels and model.hop"),
         ({"bits": 20}, "1 to 16 bits"),
+        ({"labels": -1}, "model.labels must not be below 0, got -1"),
+        ({"embedding": -3}, "model.embedding must not be below 0"),
+        ({"context_stacks": -1}, "model.context_stacks must not be below 0"),
+        ({"context_channels": 0}, "model.context_channels must be at least 1"),
+        ({"head": [0]}, "model.head must hold widths of at least 1"),
+        ({"layers": 45}, "a stack has at most 20 layers"),
+        ({"log_scale_floor": float("nan")}, "model.log_scale_floor must be a number"),
+        ({"local_channels": 7}, "model.local must name the frames"),
+        ({"local": "label", "local_channels": 2, "hop": 4}, "model.local must name the frames"),
         ({"output": "softmax"}, "model.output must be one of categorical, logistics, gaussian"),
     ],
 )

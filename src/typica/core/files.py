@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +45,29 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _move(source: Path, target: Path) -> None:
+    old = source.parent / "replaced"
     if source.is_file():
         with source.open("rb") as file:
             os.fsync(file.fileno())
     elif target.is_dir():
-        os.replace(target, source.parent / "replaced")
-    os.replace(source, target)
+        os.replace(target, old)
+    try:
+        os.replace(source, target)
+    except OSError:
+        if old.exists():
+            os.replace(old, target)
+        raise
+    _settle(target.parent)
+
+
+def _settle(folder: Path) -> None:
+    """Make a renaming last through a power cut, where the system can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _explain(error: OSError, path: Path) -> DiskError:

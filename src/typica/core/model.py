@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
@@ -46,6 +47,11 @@ class Model(nn.Module, ABC):
     def context(self) -> int:
         """Samples of past that a training crop should carry before those it scores."""
         return 0
+
+    @property
+    def alignment(self) -> int:
+        """Where audio may be cut: a crop begins at a multiple of so many samples."""
+        return math.lcm(*(need.hop for need in self.needs.values() if need.hop))
 
     @abstractmethod
     def sample(
@@ -141,9 +147,11 @@ class AutoregressiveModel(ExplicitModel, StreamingModel):
         """
 
     def step(self, previous: Tensor, state: State) -> tuple[Distribution, State]:
-        """Read one symbol for each sequence, shape (batch,): `advance` by a block of one."""
-        distribution, state = self.advance(previous[:, None], state)
-        return distribution, state
+        """Read one symbol for each sequence, shape (batch,): `advance` by a block of one.
+
+        The distributions have batch shape (batch, 1).
+        """
+        return self.advance(previous[:, None], state)
 
     def conditionals(self, x: Tensor, condition: Condition | None = None) -> Distribution:
         """Return p(x_t | x_<t) for all t at once, batch shape (batch, length)."""
@@ -171,8 +179,12 @@ class AutoregressiveModel(ExplicitModel, StreamingModel):
         """Return the mean negative log-likelihood of what follows the context, in nats."""
         audio, context = batch["audio"], batch.get("context", 0)
         distribution = self.conditionals(audio, batch.get("condition"))
-        log_prob = distribution.log_prob(self.symbols(audio))
-        return {"nll": -log_prob[:, context:].mean()}
+        log_prob = distribution.log_prob(self.symbols(audio))[:, context:]
+        if "length" not in batch:
+            return {"nll": -log_prob.mean()}
+        index = torch.arange(log_prob.shape[1], device=log_prob.device)
+        is_real = index < batch["length"][:, None]
+        return {"nll": -(log_prob * is_real).sum() / is_real.sum().clamp_min(1)}
 
     def stream(
         self,

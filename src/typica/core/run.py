@@ -25,6 +25,7 @@ CONFIG, WEIGHTS, MANIFEST, CHECKPOINTS = (
     "manifest.json",
     "checkpoints",
 )
+IDENTITY = "trained_with"  # in the metadata of the weights
 
 
 class Run:
@@ -39,6 +40,9 @@ class Run:
         self.path = path
         self.config = read_yaml(path / CONFIG)
         self.device = device
+        for name, kind in (("system", str), ("rate", int), ("model", dict)):
+            if not isinstance(self.config.get(name), kind):
+                raise RunError(f"{path / CONFIG} does not say the {name}: it is not a run's")
 
     @property
     def name(self) -> str:
@@ -58,7 +62,9 @@ class Run:
     @cached_property
     def model(self) -> Model:
         """The model with its weights, in evaluation mode."""
+        verify(self.path / WEIGHTS)
         model = registry.from_settings(self.system, self.config["model"])
+        check_identity(self.config, self.path / WEIGHTS)
         read_weights(model, self.path / WEIGHTS)
         return model.to(self.device).eval().requires_grad_(False)
 
@@ -70,12 +76,22 @@ class Run:
         seed: int = 0,
         condition: Condition | None = None,
     ) -> Tensor:
-        """Draw audio, shape (count, channels, time), in [-1, 1], at `rate`."""
+        """Draw audio, shape (count, channels, time), in [-1, 1], at `rate`.
+
+        Raises:
+            RunError: `seconds` or `count` is not above 0.
+        """
+        import torch
+
+        from typica.core.condition import to_device
         from typica.core.randomness import seeded
 
         length = round(seconds * self.rate)
-        generator = seeded(seed, self.device)
-        return self.model.sample(count, length, condition=condition, generator=generator)
+        if length < 1 or count < 1:
+            raise RunError(f"seconds and count must be above 0, got {seconds:g} and {count}")
+        told, generator = to_device(condition, self.device), seeded(seed, self.device)
+        with torch.no_grad():
+            return self.model.sample(count, length, condition=told, generator=generator)
 
     def log_prob(self, audio: Tensor, condition: Condition | None = None) -> Tensor:
         """Return log-likelihoods in nats, shape (batch,), of audio (batch, channels, time).
@@ -83,11 +99,15 @@ class Run:
         Raises:
             RunError: The system has no density.
         """
+        import torch
+
+        from typica.core.condition import to_device
         from typica.core.model import ExplicitModel
 
         if not isinstance(self.model, ExplicitModel):
             raise RunError(f"{self.system} has no density: it can be sampled, not scored")
-        return self.model.log_prob(audio.to(self.device), condition)
+        with torch.no_grad():  # so that long audio is read in blocks
+            return self.model.log_prob(audio.to(self.device), to_device(condition, self.device))
 
 
 def runs_home() -> Path:
@@ -139,9 +159,34 @@ def write_model(folder: Path, model: nn.Module, config: dict[str, Any]) -> None:
 
     write_yaml(folder / CONFIG, config)
     # `save_model` stores tied tensors once, which `save_file` refuses.
-    save_model(model, str(folder / WEIGHTS), metadata={"system": config["system"]})
+    save_model(model, str(folder / WEIGHTS), metadata={IDENTITY: _identity(config)})
     manifest = {name: digest(folder / name) for name in (CONFIG, WEIGHTS)}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+def _identity(config: dict[str, Any]) -> str:
+    """What weights belong to, as text: they mean nothing under other settings."""
+    return json.dumps({name: config[name] for name in ("system", "rate", "model")}, sort_keys=True)
+
+
+def check_identity(config: dict[str, Any], path: Path) -> None:
+    """Refuse weights that were trained under other settings than the configuration says.
+
+    Raises:
+        RunError: The system, the rate or a setting of the model was changed since.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), "pt") as file:
+            kept = (file.metadata() or {}).get(IDENTITY)
+    except (SafetensorError, OSError) as error:
+        raise RunError(f"{path} is not readable: {error}") from error
+    if kept is not None and kept != _identity(config):
+        raise RunError(
+            f"{path.with_name(CONFIG)} is not the one that {path.name} was trained with: "
+            f"system, rate or model was changed"
+        )
 
 
 def read_weights(model: nn.Module, path: Path) -> None:
@@ -153,7 +198,6 @@ def read_weights(model: nn.Module, path: Path) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import load_model
 
-    _verify(path)
     try:
         load_model(model, str(path))
     except (SafetensorError, RuntimeError, OSError) as error:
@@ -161,14 +205,32 @@ def read_weights(model: nn.Module, path: Path) -> None:
         raise RunError(f"{path} does not hold the weights of this model: {reason}") from error
 
 
-def _verify(path: Path) -> None:
-    """Refuse a file that is not the one its manifest speaks of."""
+def verify(path: Path) -> None:
+    """Refuse a file that is not the one its manifest speaks of.
+
+    Raises:
+        RunError: The file or its manifest is missing, damaged or was changed.
+    """
     manifest = path.with_name(MANIFEST)
     if not path.is_file() or not manifest.is_file():
         raise RunError(f"{path.parent} lacks {path.name} or {MANIFEST}: copy the whole folder")
-    expected = json.loads(manifest.read_text()).get(path.name)
-    if digest(path) != expected:
+    if digest(path) != read_manifest(manifest).get(path.name):
         raise RunError(
             f"{path} is damaged or was changed: its SHA-256 is not the one in {MANIFEST}; "
             f"copy it again or load another checkpoint"
         )
+
+
+def read_manifest(path: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file that a manifest lists, by name.
+
+    Raises:
+        RunError: It is damaged.
+    """
+    try:
+        listed = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged: copy the whole folder again") from error
+    if not isinstance(listed, dict):
+        raise RunError(f"{path} is damaged: copy the whole folder again")
+    return listed

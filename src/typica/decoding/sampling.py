@@ -125,6 +125,7 @@ def ancestral(
                 symbols.append(symbol)
                 if index % TELL_EVERY == TELL_EVERY - 1:
                     task.advance(TELL_EVERY)
+            task.advance(length % TELL_EVERY)
         audio = model.render(torch.stack(symbols, 1))
     if temperature == 1:
         log_draw = log_prob

@@ -39,5 +39,6 @@ def _exchange(module: nn.Module) -> nn.Module:
     if not _holds_stack(module):
         return module
     copied = copy.copy(module)
-    copied._modules = {name: _exchange(inner) for name, inner in module._modules.items() if inner}
+    parts = module._modules.items()
+    copied._modules = {n: inner if inner is None else _exchange(inner) for n, inner in parts}
     return copied

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.distributions import Categorical, Distribution, constraints
+from torch.distributions import Categorical, Distribution, Normal, constraints
 
 from typica.core.randomness import draw_index
 
@@ -27,6 +27,25 @@ class Levels(Categorical):
         self.logits = self._param = log_probs
         self._num_events = log_probs.shape[-1]
         Distribution.__init__(self, log_probs.shape[:-1], validate_args=False)
+
+
+class Amplitude(Normal):
+    """A Gaussian over amplitudes, whose draws are clipped to [-1, 1] before they are read again.
+
+    Its density has no upper bound: of silence it is only limited by the smallest scale.
+
+    Args:
+        mean: Any shape.
+        scale: Of the same shape.
+    """
+
+    def __init__(self, mean: Tensor, scale: Tensor) -> None:
+        super().__init__(mean, scale, validate_args=False)
+
+    def draw(self, generator: torch.Generator | None = None) -> Tensor:
+        """Draw amplitudes in [-1, 1]."""
+        noise = torch.empty_like(self.loc).normal_(generator=generator)
+        return torch.addcmul(self.loc, self.scale, noise).clamp(-1, 1)
 
 
 class DiscretisedLogisticMixture(Distribution):

@@ -31,8 +31,9 @@ class Upsampling(nn.Module):
         super().__init__()
         self.kind, self.hop = kind, hop
         if kind == "learnt":
-            middles = (torch.arange(2 * hop) + 0.5) / hop
-            triangle = 1 - (middles - 1).abs()
+            # For an odd hop the kernel's middle falls on a sample, half a sample sooner.
+            middles = (torch.arange(2 * hop) + 0.5 * (1 + hop % 2)) / hop
+            triangle = (1 - (middles - 1).abs()).clamp_min(0)
             self.kernel = nn.Parameter(triangle.repeat(channels, 1, 1))
 
     def forward(self, frames: Tensor, start: int, length: int) -> Tensor:

@@ -9,10 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from typica.core.files import DiskError, replacing
+from typica.data.sound import write_audio
 
 LOG, METRICS, SAMPLES = "log", "metrics.jsonl", "samples"
 
@@ -53,12 +53,8 @@ class Record:
 
     def sound(self, step: int, audio: Tensor, rate: int) -> Path:
         """Write audio (channels, time) as `samples/step-….wav`."""
-        import soundfile
-
         path = self.folder / SAMPLES / f"step-{step:08d}.wav"
-        samples = audio.clamp(-1, 1).cpu().numpy().astype(np.float32).T
-        with replacing(path) as place:
-            soundfile.write(place, samples, rate, subtype="PCM_16", format="WAV")
+        write_audio(path, audio, rate)
         if self._board:
             self._board.add_audio("sample", audio.mean(0), step, sample_rate=rate)
         return path

@@ -10,6 +10,7 @@ run begins in a state that training has seen; the context stack sees means over 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -17,16 +18,23 @@ from typing import Literal, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributions import Distribution, Normal
+from torch.distributions import Distribution
 
 from typica.core.condition import Condition, Need, check_condition
 from typica.core.config import Config
 from typica.core.errors import ConfigError, ShapeError
 from typica.core.model import AutoregressiveModel
-from typica.layers.distributions import DiscretisedLogisticMixture, Levels
+from typica.layers.distributions import Amplitude, DiscretisedLogisticMixture, Levels
 from typica.layers.gated import GatedStack
 from typica.layers.upsampling import Upsampling
 from typica.signal.quantise import QuantiserName, quantiser
+
+MOST_LAYERS = 20  # in a stack: its dilation of 2 ** 19 samples is half a minute
+
+_AT_LEAST_ONE = (
+    *("stacks", "layers", "kernel", "channels", "gate", "skip", "input_kernel", "components"),
+    *("label_channels", "context_layers", "context_channels", "context_pool"),
+)
 
 
 @dataclass(frozen=True)
@@ -90,15 +98,28 @@ class WaveNetConfig(Config):
     context_pool: int = 16
 
     def __post_init__(self) -> None:
-        sizes = ("stacks", "layers", "kernel", "channels", "gate", "skip", "input_kernel")
-        for name in (*sizes, "components", "context_pool"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"model.{name} must be at least 1, got {getattr(self, name)}")
+        self._check_sizes()
+        if not math.isfinite(self.log_scale_floor):
+            raise ConfigError(f"model.log_scale_floor must be a number: {self.log_scale_floor}")
         if self.output == "gaussian" and self.input != "scalar":
             raise ConfigError("model.output=gaussian needs model.input=scalar: it has no levels")
         if self.local and min(self.local_channels, self.hop) < 1:
             raise ConfigError(f"model.local={self.local} needs model.local_channels and model.hop")
+        if self.local == "label" or (not self.local and (self.local_channels or self.hop)):
+            raise ConfigError("model.local must name the frames to be told, such as roll")
         quantiser(self.quantiser, self.bits)
+
+    def _check_sizes(self) -> None:
+        for name in _AT_LEAST_ONE:
+            if getattr(self, name) < 1:
+                raise ConfigError(f"model.{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("embedding", "labels", "local_channels", "hop", "context_stacks"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"model.{name} must not be below 0, got {getattr(self, name)}")
+        if min(self.head, default=1) < 1:
+            raise ConfigError(f"model.head must hold widths of at least 1, got {self.head}")
+        if max(self.layers, self.context_layers) > MOST_LAYERS:
+            raise ConfigError(f"a stack has at most {MOST_LAYERS} layers: dilations double")
 
 
 class WaveNetState(NamedTuple):
@@ -167,6 +188,12 @@ class WaveNet(AutoregressiveModel):
         return self.receptive_field
 
     @property
+    def alignment(self) -> int:
+        """See `Model.alignment`; the context network counts its frames from the beginning."""
+        pool = self.config.context_pool if self.context_network else 1
+        return math.lcm(super().alignment, pool)
+
+    @property
     def needs(self) -> Mapping[str, Need]:
         """See `Model.needs`."""
         needs = {"label": Need(self.config.labels)} if self.config.labels else {}
@@ -178,7 +205,7 @@ class WaveNet(AutoregressiveModel):
     def base_measure(self) -> str:
         """See `ExplicitModel.base_measure`."""
         if self.config.output == "gaussian":
-            return "density of the amplitude"
+            return f"density of the amplitude, log-scale at least {self.config.log_scale_floor:g}"
         return self.quantiser.name
 
     @property
@@ -329,7 +356,7 @@ class Head(nn.Module):
             return DiscretisedLogisticMixture(logits, mean, log_scale, self.levels)
         mean, log_scale = outputs.unbind(-1)
         scale = log_scale.clamp_min(self.config.log_scale_floor).exp()
-        return Normal(mean, scale, validate_args=False)
+        return Amplitude(mean, scale)
 
 
 class ContextState(NamedTuple):
