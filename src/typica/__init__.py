@@ -13,13 +13,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from typica.core.run import Run, load
+    from typica.actions.load import load
+    from typica.core.run import Run
 
 __version__ = "0.1.0"
 __all__ = ["Run", "__version__", "load"]
 
 # Torch takes seconds to import: a name is looked up when it is first asked for.
-_HOME = {"Run": "typica.core.run", "load": "typica.core.run"}
+_HOME = {"Run": "typica.core.run", "load": "typica.actions.load"}
 
 
 def __getattr__(name: str) -> Any:

@@ -45,6 +45,14 @@ def test_a_full_disk_is_one_sentence(tmp_path):
     assert path.read_text() == "old"
 
 
+def test_what_is_written_can_be_shared_like_any_other_file(tmp_path):
+    with replacing(tmp_path / "step") as place:
+        place.mkdir()
+        (place / "weights").touch(mode=0o600)
+    (tmp_path / "other").touch()
+    assert (tmp_path / "step" / "weights").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_digests_tell_files_apart(tmp_path):
     (tmp_path / "a").write_text("a")
     (tmp_path / "b").write_text("b")

@@ -13,6 +13,8 @@ def test_every_system_has_a_family():
 def test_a_misspelt_system_names_its_neighbour():
     with pytest.raises(ConfigError, match="no system 'wavnet': did you mean 'wavenet'"):
         registry.find("wavnet")
+    with pytest.raises(ConfigError, match="no system 'wavnet': did you mean 'wavenet'"):
+        registry.preset("wavnet", "small")
 
 
 def test_a_misspelt_preset_names_its_neighbour():

@@ -62,7 +62,7 @@ def test_nearly_no_temperature_is_the_likeliest_choice(model):
     assert torch.equal(model.symbols(audio), likeliest)
 
 
-@pytest.mark.parametrize("temperature", [0.0, -1.0])
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan"), float("inf")])
 def test_no_temperature_is_refused(model, temperature):
     with pytest.raises(ConfigError, match="temperature must be above 0"):
         draw_audio(model, 1, 10, temperature=temperature)

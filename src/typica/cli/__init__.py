@@ -11,6 +11,7 @@ import traceback
 
 import typer
 
+import typica
 from typica.core.errors import TypicaError
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -30,6 +31,9 @@ def build() -> typer.Typer:
     @app.callback()
     def options(
         debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+        version: bool = typer.Option(
+            False, "--version", callback=_tell_version, is_eager=True, help="Show the version."
+        ),
     ) -> None:
         """Generative models of music in the waveform domain, and the tools of typicality."""
 
@@ -42,6 +46,12 @@ def build() -> typer.Typer:
         elif hasattr(command, module.name):
             app.command(module.name)(getattr(command, module.name))
     return app
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        print(f"typica {typica.__version__}")
+        raise typer.Exit
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -66,10 +66,13 @@ class _Line(Task):
     def __init__(self, what: str, total: float | None, unit: str) -> None:
         self.what, self.total, self.unit = what, total, unit
         self.done, self.figures = 0.0, ""
+        self.before: float | None = None  # what was done when the task was opened
         self.last = self.began = time.monotonic()
 
     def advance(self, amount: float = 1) -> None:
         self.done += amount
+        if self.before is None:
+            self.before = self.done
         if time.monotonic() - self.last > LINE_EVERY_S:
             self.last = time.monotonic()
             self._print()
@@ -87,10 +90,11 @@ class _Line(Task):
         print(" ".join(word for word in words if word), file=sys.stderr, flush=True)
 
     def _left(self) -> str:
-        if not self.total or not self.done:
+        done = self.done - (self.before or 0)
+        if not self.total or done <= 0:
             return ""
         took = time.monotonic() - self.began
-        return f"about {took * (self.total - self.done) / self.done:.0f} s left"
+        return f"about {took * (self.total - self.done) / done:.0f} s left"
 
 
 def _words(figures: dict[str, float | str]) -> str:

@@ -50,4 +50,9 @@ def quickstart(
     print(f"all in {made.seconds / 60:.1f} minutes; the run is {made.run}", file=sys.stderr)
     for path in (*made.sounds, made.page):
         print(path)
+    print(
+        "the first second of the sound is a recording; all that follows was drawn", file=sys.stderr
+    )
     print(f"open {made.page} in a browser to see and hear it", file=sys.stderr)
+    more = f"typica train wavenet --data chorales --name {made.run.name} --resume --minutes 30"
+    print(f"minutes teach a model little: for more, {more}", file=sys.stderr)

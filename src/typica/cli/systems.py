@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+WORDS = {"sparse": "a label", "dense": "frames"}
+
 
 def systems(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program.")] = False,
@@ -26,7 +28,7 @@ def systems(
     columns = ("system", "family", "density", "told", "samples", "presets")
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for system in found:
-        told = ", ".join(system.conditioning) or "nothing"
+        told = ", ".join(WORDS[kind] for kind in system.conditioning) or "nothing"
         presets = ", ".join(system.presets)
         table.add_row(system.name, system.family, system.density, told, system.sampling, presets)
     Console().print(table)

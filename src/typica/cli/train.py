@@ -20,8 +20,10 @@ def train(
     resume: Annotated[
         bool, Option("--resume", help="Go on with the run of that name, or with the newest.")
     ] = False,
-    steps: Annotated[int | None, Option(min=1, help="Stop after so many steps.")] = None,
-    minutes: Annotated[float | None, Option(min=0, help="Stop after so many minutes.")] = None,
+    steps: Annotated[int | None, Option(min=1, help="Stop after so many steps in all.")] = None,
+    minutes: Annotated[
+        float | None, Option(min=0, help="Stop after so many minutes in all.")
+    ] = None,
     device: Annotated[str, Option(help="auto, cpu, cuda or mps.")] = "auto",
     processes: Annotated[
         int | None, Option(min=1, help="Processes on this machine; each has its own batches.")

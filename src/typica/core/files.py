@@ -44,7 +44,14 @@ def replacing(path: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+_MASK = os.umask(0o022)  # there is no way to read it but to set it
+os.umask(_MASK)
+
+
 def _move(source: Path, target: Path) -> None:
+    for path in (source, *source.rglob("*")):
+        if path.is_file():  # some libraries write for their user alone
+            path.chmod(0o666 & ~_MASK)
     old = source.parent / "replaced"
     if source.is_file():
         with source.open("rb") as file:

@@ -38,8 +38,7 @@ def find(name: str) -> type[Model]:
     Raises:
         ConfigError: There is no such system.
     """
-    if name not in families():
-        raise ConfigError(f"there is no system {name!r}: {did_you_mean(name, names())}")
+    _check(name)
     from typica.core.model import Model  # here, so that listing names needs no torch
 
     module = import_module(f"typica.systems.{families()[name]}.{name}")
@@ -57,7 +56,12 @@ def find(name: str) -> type[Model]:
 
 
 def presets(name: str) -> list[str]:
-    """List the presets of a system."""
+    """List the presets of a system.
+
+    Raises:
+        ConfigError: There is no such system.
+    """
+    _check(name)
     return sorted(file.name.removesuffix(".yaml") for file in _preset_folder(name).glob("*.yaml"))
 
 
@@ -65,7 +69,7 @@ def preset(name: str, preset_name: str) -> dict[str, Any]:
     """Read one preset: tables `model`, `data`, `training` and one table per phase.
 
     Raises:
-        ConfigError: There is no such preset.
+        ConfigError: There is no such system or preset.
     """
     if preset_name not in presets(name):
         hint = did_you_mean(preset_name, presets(name))
@@ -82,6 +86,11 @@ def from_settings(name: str, settings: dict[str, Any]) -> Model:
     """Build a system from the settings of its model."""
     model_class = find(name)
     return model_class(model_class.config_type.from_dict(settings, "model"))
+
+
+def _check(name: str) -> None:
+    if name not in families():
+        raise ConfigError(f"there is no system {name!r}: {did_you_mean(name, names())}")
 
 
 def _preset_folder(name: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from functools import cached_property
 from pathlib import Path
@@ -43,6 +44,9 @@ class Run:
         for name, kind in (("system", str), ("rate", int), ("model", dict)):
             if not isinstance(self.config.get(name), kind):
                 raise RunError(f"{path / CONFIG} does not say the {name}: it is not a run's")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r}, {self.system} at {self.rate} Hz)"
 
     @property
     def name(self) -> str:
@@ -86,7 +90,7 @@ class Run:
         from typica.core.condition import to_device
         from typica.core.randomness import seeded
 
-        length = round(seconds * self.rate)
+        length = round(seconds * self.rate) if math.isfinite(seconds) else 0
         if length < 1 or count < 1:
             raise RunError(f"seconds and count must be above 0, got {seconds:g} and {count}")
         told, generator = to_device(condition, self.device), seeded(seed, self.device)
@@ -107,7 +111,8 @@ class Run:
         if not isinstance(self.model, ExplicitModel):
             raise RunError(f"{self.system} has no density: it can be sampled, not scored")
         with torch.no_grad():  # so that long audio is read in blocks
-            return self.model.log_prob(audio.to(self.device), to_device(condition, self.device))
+            audio = torch.as_tensor(audio, dtype=torch.float32, device=self.device)
+            return self.model.log_prob(audio, to_device(condition, self.device))
 
 
 def runs_home() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -107,7 +108,7 @@ def ancestral(
     Raises:
         ConfigError: The temperature is not positive.
     """
-    if temperature <= 0:
+    if not 0 < temperature < math.inf:  # which NaN is not either
         raise ConfigError(f"temperature must be above 0, got {temperature:g}")
     with torch.inference_mode():
         symbol, state = _begin(model, count, prompt, condition)

@@ -1,0 +1,71 @@
+"""Opening a run from Python: the run of `core`, sampled as fast as the command line does."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from torch import Tensor
+
+from typica.core import run as core
+from typica.core.condition import Condition, to_device
+from typica.core.errors import RunError
+from typica.core.progress import SILENT, Progress
+from typica.core.randomness import seeded
+from typica.decoding.sampling import draw_samples
+from typica.engines.compile import compile_sampler
+
+
+class LoadedRun(core.Run):
+    """A run that draws with a compiled sampler where its system has one."""
+
+    def sample(
+        self,
+        seconds: float = 10.0,
+        count: int = 1,
+        *,
+        seed: int = 0,
+        condition: Condition | None = None,
+        temperature: float = 1.0,
+        prompt: Tensor | None = None,
+        progress: Progress = SILENT,
+    ) -> Tensor:
+        """Draw audio, shape (count, channels, time), in [-1, 1], at `rate`.
+
+        Args:
+            seconds: Length of each example.
+            count: Examples, drawn side by side.
+            seed: The same seed gives the same samples on the same machine.
+            condition: What the model is told, where it is told anything.
+            temperature: Below 1 the model is surer of itself (autoregressive systems).
+            prompt: Audio to go on from, (1 or count, channels, time); it is not returned.
+            progress: Hears how far it is.
+
+        Raises:
+            RunError: `seconds` or `count` is not above 0.
+            ConfigError: The system does not take what was asked.
+        """
+        length = round(seconds * self.rate) if math.isfinite(seconds) else 0
+        if length < 1 or count < 1:
+            raise RunError(f"seconds and count must be above 0, got {seconds:g} and {count}")
+        return draw_samples(
+            self.model,
+            count,
+            length,
+            temperature=temperature,
+            generator=seeded(seed, self.device),
+            prompt=prompt,
+            condition=to_device(condition, self.device),
+            sampler=compile_sampler(self.model),
+            progress=progress,
+        ).audio
+
+
+def load(run: str | Path, device: str = "auto") -> LoadedRun:
+    """Open a run by its folder, by its name under `runs`, or one of its checkpoints.
+
+    Raises:
+        RunError: There is none, or it holds no weights yet.
+    """
+    opened = core.load(run, device)
+    return LoadedRun(opened.path, opened.device)
