@@ -31,7 +31,7 @@ def test_a_report_holds_a_page_figures_and_sounds(report):
     }
 
 
-def test_the_report_tells_what_was_done_and_how_to_go_on(report):
+def test_the_report_tells_what_was_done_and_how_to_go_on(report, tunes):
     told = json.loads((report.page.parent / "report.json").read_text())
 
     assert told["verdict"]["word"] == "undertrained"
@@ -41,7 +41,7 @@ def test_the_report_tells_what_was_done_and_how_to_go_on(report):
     assert told["facts"]["licence of the data"] == "CC0-1.0"
     assert told["facts"]["training"] == "50 steps in 0.1 min"
     assert told["commands"]["Train for longer"] == (
-        "typica train wavenet --data tunes --name tiny --resume --steps 100"
+        f"typica train wavenet --data {tunes[1].path} --name tiny --resume --steps 100"
     )
 
 

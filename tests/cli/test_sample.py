@@ -65,6 +65,9 @@ def test_a_label_is_drawn_by_name(call, make_run, out):
     ("arguments", "sentence"),
     [
         (["--seconds", 0], "seconds and count must be above 0, got 0 and 1"),
+        (["--seconds", "nan"], "seconds and count must be above 0, got nan and 1"),
+        (["--seconds", "inf"], "seconds and count must be above 0, got inf and 1"),
+        (["--temperature", "nan"], "temperature must be above 0, got nan"),
         (["--count", 0], "seconds and count must be above 0, got 10 and 0"),
         (["--temperature", 0], "temperature must be above 0, got 0"),
         (["--prompt", "nothing.wav"], "cannot use nothing.wav: cannot be opened"),

@@ -45,7 +45,8 @@ def test_the_likelihood_is_that_of_the_run_on_the_normalised_recording(call, mak
     _, out, _ = call("score", folder, noise, "--json")
 
     audio, _ = soundfile.read(noise, dtype="float32")
-    louder = torch.from_numpy(audio * (0.99 / np.abs(audio).max()))[None, None]
+    louder = np.rint(audio * (0.99 / np.abs(audio).max()) * 32768) / 32768
+    louder = torch.from_numpy(louder.astype(np.float32))[None, None]
     expected = float(random.log_prob(louder))
     told = json.loads(out)["scores"][0]
     assert told["log_prob"] == pytest.approx(expected, rel=1e-4)
@@ -78,7 +79,7 @@ def test_files_that_cannot_be_used_are_named_and_the_others_scored(call, run, tm
         "silent": write(tmp_path / "silent.wav", np.zeros(4000)),
         "empty file": tmp_path / "empty.wav",
         "too short": write(tmp_path / "short.wav", [0.5]),
-        "values that are not numbers": write(tmp_path / "nan.wav", [0.1, np.nan] * 900),
+        "values that are not finite numbers": write(tmp_path / "nan.wav", [0.1, np.nan] * 900),
         "not a sound file": tmp_path / "words.txt",
         "no such file": tmp_path / "nowhere.wav",
     }

@@ -310,3 +310,27 @@ def test_items_are_taken_in_order_whatever_order_they_come_in(memory, tmp_path):
 
     assert [one.id for one in corpus.recordings()] == ["a", "b", "c"]
     assert source.items()[0] == Item("c", 1000, "1")
+
+
+def test_a_corpus_is_never_put_in_the_place_of_another(tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        tone = 0.5 * np.sin(np.arange(8000) / 9)
+        soundfile.write(tmp_path / name / "x.wav", tone, 8000)
+    place = tmp_path / "corpus"
+    prepare(FolderSource(tmp_path / "a"), place, rate=8000, workers=1)
+
+    with pytest.raises(DataError, match="holds a corpus made from .* choose another name with -o"):
+        prepare(FolderSource(tmp_path / "b"), place, rate=8000, workers=1)
+    with pytest.raises(DataError, match="at 8000 Hz, normalise peak; this is .* at 4000 Hz"):
+        prepare(FolderSource(tmp_path / "a"), place, rate=4000, workers=1)
+
+
+def test_a_path_that_begins_with_a_dot_is_no_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").mkdir()
+    soundfile.write(tmp_path / "a" / "x.wav", 0.5 * np.sin(np.arange(8000) / 9), 8000)
+
+    corpus = prepare(FolderSource(tmp_path / "a"), "./here", rate=8000, workers=1)
+
+    assert corpus.path == tmp_path / "here"

@@ -86,7 +86,8 @@ def test_a_density_of_amplitudes_has_no_baselines_and_says_so(corpus):
 
     assert found.baselines == ()
     assert found.notes == [
-        "No baseline has the base measure of this model: density of the amplitude."
+        "No baseline has the base measure of this model: density of the amplitude, "
+        "log-scale at least -14."
     ]
 
 

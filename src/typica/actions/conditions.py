@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import torch
 
-from typica.core.condition import Condition, Track
+from typica.core.condition import Condition, Track, to_device
 from typica.core.errors import ConfigError, did_you_mean
 from typica.core.run import Run
 from typica.data.corpus import open_corpus
 
 
 def condition_for(
-    run: Run, count: int, *, label: str | None = None, like: str | None = None
+    run: Run, count: int, length: int, *, label: str | None = None, like: str | None = None
 ) -> Condition | None:
     """Return the condition of `count` samples, or None for a run that is told nothing.
 
     Args:
         run: The run.
         count: Examples.
+        length: Samples that it must cover, from the beginning of the prompt, if there is one.
         label: Name of a class of the run's corpus.
         like: Id of a recording of that corpus: its frames are followed.
 
@@ -32,7 +33,7 @@ def condition_for(
     if not needs:
         return None
     corpus = open_corpus(run.config["corpus"]["path"])
-    condition = {}
+    condition: dict[str, Track] = {}
     if label is not None:
         if label not in corpus.labels:
             raise ConfigError(f"no class {label!r}: {did_you_mean(label, corpus.labels)}")
@@ -42,9 +43,14 @@ def condition_for(
         if like not in recordings:
             raise ConfigError(f"no recording {like!r}: {did_you_mean(like, recordings)}")
         chosen = recordings[like]
-        tracks = corpus.condition([chosen] * count, [0] * count, chosen.length, dense)
+        if chosen.length < length:
+            raise ConfigError(
+                f"{like} lasts {chosen.length / run.rate:.1f} s, less than the "
+                f"{length / run.rate:.1f} s to be drawn with its prompt: lower --seconds"
+            )
+        tracks = corpus.condition([chosen] * count, [0] * count, length, dense)
         condition |= dict(tracks)
-    return condition
+    return to_device(condition, run.device)
 
 
 def _check(run: Run, option: str, value: str | None, *, wanted: bool) -> None:

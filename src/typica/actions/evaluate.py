@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -11,12 +12,13 @@ import torch
 from torch import Tensor
 
 from typica.actions.env import env
+from typica.core.condition import to_device
 from typica.core.errors import DataError, RunError
 from typica.core.model import Model
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded
-from typica.core.run import Run, load
-from typica.data.corpus import Corpus, open_corpus
+from typica.core.run import CHECKPOINTS, Run, find_run, load, runs_home
+from typica.data.corpus import Corpus, data_home, open_corpus
 from typica.data.sound import read_audio, write_audio
 from typica.decoding.sampling import draw_samples
 from typica.engines.compile import compile_sampler
@@ -88,13 +90,15 @@ def evaluate(
     split = split or held_out_split(corpus)
     stretches = choose(corpus, split, seconds or None)
     likelihood = measure_likelihood(opened.model, corpus, stretches, progress=progress)
-    out = out or opened.path / "report"
+    # A run without final weights is read from its newest checkpoint, which will be removed.
+    folder = find_run(run)
+    out = out or folder / "report"
     if samples is None:
         samples = _draw(opened, corpus, split, count, sample_seconds, seed, progress)
         for number, sample in enumerate(samples, start=1):
             write_audio(out / f"sample-{number}.wav", sample, opened.rate)
     real = _excerpts(opened.model, corpus, split, samples)
-    curves = read_curves(opened.path)
+    curves = read_curves(folder)
     findings = Findings(
         name=opened.name,
         rate=opened.rate,
@@ -140,6 +144,7 @@ def _draw(
     if run.model.needs:
         chosen = [corpus.recordings(split)[i % len(corpus.recordings(split))] for i in range(count)]
         condition = corpus.condition(chosen, [0] * count, length, tuple(run.model.needs))
+        condition = to_device(condition, run.device)
     return draw_samples(
         run.model,
         count,
@@ -207,12 +212,21 @@ def _commands(run: Run, corpus: Corpus, curves: Curves) -> dict[str, str]:
     more = f"--steps {2 * max(curves.steps, 1)}"
     if training.get("minutes"):
         more = f"--minutes {max(30, 2 * training['minutes']):g}"
-    resume = f"typica train {run.system} --data {corpus.name} --name {run.name} --resume {more}"
+    own = run.config.get("corpus", {})
+    path = own.get("path", str(corpus.path))
+    # A name is enough where it leads to the same folder.
+    data = own["name"] if data_home() / own.get("name", "") == Path(path) else path
+    folder = run.path.parents[1] if run.path.parent.name == CHECKPOINTS else run.path
+    name = run.name if (runs_home() / run.name).resolve() == folder.resolve() else str(folder)
+    data, name = shlex.quote(data), shlex.quote(name)
+    resume = (
+        f"typica train {run.system} --data {data} --name {shlex.quote(run.name)} --resume {more}"
+    )
     return {
-        "Make music": f"typica sample {run.name} --seconds 30 --count 4 --temperature 0.95 -o out/",
+        "Make music": f"typica sample {name} --seconds 30 --count 4 --temperature 0.95 -o out/",
         "Train for longer": resume,
-        "Ask how likely it finds a recording": f"typica score {run.name} recording.wav",
-        "Make this report again": f"typica evaluate {run.name}",
+        "Ask how likely it finds a recording": f"typica score {name} recording.wav",
+        "Make this report again": f"typica evaluate {name}",
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,19 +72,22 @@ def sample(
     Raises:
         TypicaError: Something asked for does not fit the run.
     """
-    if seconds <= 0 or count < 1:
+    if not 0 < seconds < math.inf or count < 1:
         raise ConfigError(f"seconds and count must be above 0, got {seconds:g} and {count}")
     opened = load(run, device)
     past = _read_prompt(opened, prompt)
+    length = max(1, round(seconds * opened.rate))
+    covered = length + (0 if past is None else past.shape[-1])
+    condition = condition_for(opened, count, covered, label=label, like=like)
     began = time.perf_counter()
     drawn = draw_samples(
         opened.model,
         count,
-        max(1, round(seconds * opened.rate)),
+        length,
         temperature=temperature,
         generator=seeded(seed, opened.device),
         prompt=past,
-        condition=condition_for(opened, count, label=label, like=like),
+        condition=condition,
         sampler=compile_sampler(opened.model),
         progress=progress,
     )

@@ -121,7 +121,7 @@ def _condition(run: Run, label: str | None) -> Condition | None:
             f"{run.name} is told {', '.join(dense)} beside the audio, which sound files do not "
             f"hold: `typica evaluate` scores recordings of its corpus"
         )
-    return to_device(condition_for(run, 1, label=label), run.device)
+    return to_device(condition_for(run, 1, 0, label=label), run.device)
 
 
 @torch.no_grad()

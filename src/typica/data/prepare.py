@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from typica.core.config import read_yaml
 from typica.core.errors import ConfigError, DataError
 from typica.core.files import DiskError
 from typica.core.progress import SILENT, Progress
@@ -52,6 +53,7 @@ def prepare(
     """
     settings = _check(Settings(rate, normalise, float(minimum_s)), source)
     folder = _place(source, out)
+    _keep_others(source, settings, folder)
     items = sorted(source.items())
     with _alone(folder):
         units = group(items, settings)
@@ -83,15 +85,32 @@ def _check(settings: Settings, source: Source) -> Settings:
 
 def _place(source: Source, out: str | Path | None) -> Path:
     """Return the folder of the corpus, refusing one that holds anything else."""
-    out = Path(source.name if out is None else out).expanduser()
-    # A bare name is looked up where `open_corpus` will look for it.
-    folder = data_home() / out if out.name and len(out.parts) == 1 else out.absolute()
+    text = str(source.name if out is None else out)
+    out = Path(text).expanduser()
+    # A bare name is looked up where `open_corpus` will look for it; "./here" is none.
+    is_name = out.name and len(out.parts) == 1 and not text.startswith(".")
+    folder = data_home() / out if is_name else out.absolute()
     if folder.is_file():
         raise DataError(f"{folder} is a file: choose another name with -o")
     ours = any((folder / name).exists() for name in (INFO, LOCK))
     if folder.is_dir() and not ours and any(folder.iterdir()):
         raise DataError(f"{folder} holds other things: choose a new name with -o")
     return folder
+
+
+def _keep_others(source: Source, settings: Settings, folder: Path) -> None:
+    """Refuse to put a corpus in the place of another one, or of itself at another rate."""
+    if not (folder / INFO).is_file():
+        return
+    info = read_yaml(folder / INFO)
+    was = (info.get("source"), info.get("rate"), info.get("normalise"))
+    now = (source.origin, settings.rate, settings.normalise)
+    if was != now:
+        words = "{0} at {1} Hz, normalise {2}"
+        raise DataError(
+            f"{folder} holds a corpus made from {words.format(*was)}; this is "
+            f"{words.format(*now)}: choose another name with -o, or remove that folder"
+        )
 
 
 @contextmanager

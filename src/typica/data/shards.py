@@ -173,13 +173,13 @@ class _Shard:
         self.part.seek(0)
         energy = 0.0
         while data := self.part.read(4 * BLOCK):
-            scaled = np.frombuffer(data, np.float32) * np.float32(gain * FULL_SCALE)
-            codes = np.clip(np.rint(scaled), -FULL_SCALE, FULL_SCALE - 1).astype("<i2")
+            audio = np.frombuffer(data, np.float32)
+            codes = to_codes(audio, gain)
             self.pcm.write(codes.data)
             digest.update(codes.data)
-            energy += float(np.dot(scaled, scaled))
+            energy += float(np.dot(audio, audio))
         self.length += length
-        return math.sqrt(energy / length) / FULL_SCALE
+        return gain * math.sqrt(energy / length)
 
     def _write_tracks(
         self, tracks: Mapping[str, np.ndarray], length: int, digest: hashlib.blake2b
@@ -196,6 +196,12 @@ class _Shard:
             places[name] = [self.frames[name], frames]
             self.frames[name] += frames
         return places
+
+
+def to_codes(audio: np.ndarray, gain: float) -> np.ndarray:
+    """Return float32 audio, times a gain, as the 16-bit samples that a shard holds."""
+    scaled = audio * np.float32(gain * FULL_SCALE)
+    return np.clip(np.rint(scaled), -FULL_SCALE, FULL_SCALE - 1).astype("<i2")
 
 
 def _mono(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -10,7 +10,7 @@ import numpy as np
 from typica.core.errors import DataError
 from typica.core.files import replacing
 from typica.data.audiofile import open_audio
-from typica.data.shards import PEAK, QUIETEST
+from typica.data.shards import FULL_SCALE, PEAK, QUIETEST, to_codes
 from typica.signal.resample import resample_blocks
 
 if TYPE_CHECKING:
@@ -41,9 +41,10 @@ def read_audio(path: Path, rate: int, *, normalise: str = "none") -> Tensor:
         raise DataError(f"cannot use {path}: {error}") from error
     if reason := _unusable(audio):
         raise DataError(f"cannot use {path}: {reason}")
-    if normalise == "peak":
-        audio *= PEAK / np.abs(audio).max()
-    return torch.from_numpy(audio).clamp(-1, 1)[None]
+    gain = PEAK / np.abs(audio).max() if normalise == "peak" else 1.0
+    # Rounded as in a shard: a model of levels would else see other levels near silence.
+    codes = to_codes(audio, gain).astype(np.float32)
+    return torch.from_numpy(codes / FULL_SCALE)[None]
 
 
 def _unusable(audio: np.ndarray) -> str:
@@ -51,8 +52,8 @@ def _unusable(audio: np.ndarray) -> str:
     if len(audio) < 2:
         return f"too short: {len(audio)} samples"
     if not np.isfinite(audio).all():
-        return "holds values that are not numbers"
-    return "silent" if np.abs(audio).max() <= QUIETEST else ""
+        return "holds values that are not finite numbers"
+    return "silent" if audio.max() - audio.min() < 2 * QUIETEST else ""
 
 
 def write_audio(path: Path, audio: Tensor, rate: int) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from typica.signal.loudness import SILENCE_DB, clipped_share, level_db, loudness_lufs, peak
 from typica.signal.loudness import silence_share as share_of_silent_frames
 from typica.signal.mel import mel_spectrogram
-from typica.signal.pitch import autocorrelation_peak, pitch
+from typica.signal.pitch import HIGH, autocorrelation_peak, pitch
 from typica.signal.spectrum import HOP, WINDOW, decibels, flatness
 
 FRAME_S = 0.02  # silence is counted in frames of this
@@ -60,7 +60,8 @@ class Health:
 def examine(audio: Tensor, rate: int) -> Health:
     """Measure one clip, shape (channels, time) or (time,)."""
     audio = audio.reshape(-1, audio.shape[-1]).mean(0).float()
-    found = pitch(audio, rate=rate)
+    highest = min(HIGH, rate / 4)  # a rate under 4 kHz holds no higher ones
+    found = pitch(audio, rate=rate, high=highest)
     frequencies = found.frequency[found.voiced]
     low, middle, high = (
         torch.quantile(frequencies, torch.tensor([0.05, 0.5, 0.95]).to(frequencies)).tolist()
@@ -74,7 +75,7 @@ def examine(audio: Tensor, rate: int) -> Health:
         clipped=float(clipped_share(audio)),
         silence=float(share_of_silent_frames(audio, frame=round(FRAME_S * rate))),
         flatness=_mean(flatness(audio)[_sounding(audio)]),
-        periodicity=_mean(_positive(autocorrelation_peak(audio, rate=rate))),
+        periodicity=_mean(_positive(autocorrelation_peak(audio, rate=rate, high=highest))),
         voiced=float(found.voiced.float().mean()),
         pitch=middle,
         pitch_low=low,

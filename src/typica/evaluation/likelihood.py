@@ -55,6 +55,6 @@ def _log_prob(model: ExplicitModel, corpus: Corpus, stretch: Stretch) -> float:
 
 
 def _begin(model: Model, start: int) -> int:
-    """Return where reading begins: a context earlier, where a frame of every track begins."""
+    """Return where reading begins: a context earlier, where the model may be cut."""
     begin = max(0, start - model.context)
-    return begin - begin % math.lcm(*(need.hop or 1 for need in model.needs.values()))
+    return begin - begin % model.alignment

@@ -75,6 +75,8 @@ class TrainingConfig(Config):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ConfigError(f"training.{name} must be above 0, got {value}")
+        if self.seed < 0:
+            raise ConfigError(f"training.seed must not be below 0, got {self.seed}")
         if not 0 <= self.average < 1:
             raise ConfigError(f"training.average must be from 0 to below 1, got {self.average}")
 
@@ -104,8 +106,12 @@ class PhaseConfig(Config):
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.learning_rate <= 0 or self.final_learning_rate < 0:
+        if self.learning_rate <= 0:
             raise ConfigError(f"learning_rate must be above 0, got {self.learning_rate}")
+        if self.final_learning_rate < 0:
+            raise ConfigError(
+                f"final_learning_rate must not be below 0, got {self.final_learning_rate}"
+            )
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise ConfigError(f"betas must be two numbers from 0 to below 1, got {self.betas}")
 
