@@ -3,6 +3,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -203,3 +204,21 @@ def test_a_batch_takes_less_than_two_milliseconds(ramps):
         crops.batch(step)
 
     assert (time.process_time() - began) / 50 < 0.002
+
+
+def test_padding_behind_a_short_recording_is_told(tmp_path):
+    (tmp_path / "hits").mkdir()
+    for number, length in enumerate((4000, 4500, 9000)):
+        tone = 0.5 * np.sin(np.arange(length) / 9)
+        soundfile.write(tmp_path / "hits" / f"{number}.wav", tone, 8000)
+    source = FolderSource(tmp_path / "hits")
+    corpus = prepare(source, tmp_path / "corpus", rate=8000, minimum_s=0.1, workers=1)
+    crops = Crops(corpus, "train", length=20_000, context=100, batch=8)
+
+    batch = crops.batch(0)
+
+    for audio, real in zip(batch["audio"], batch["length"].tolist(), strict=True):
+        assert real in {4000, 4500, 9000}
+        assert (audio[0, 100 + real :] == 0).all()
+        assert audio[0, 100 : 100 + real].abs().max() > 0.9
+    assert "length" not in Crops(corpus, "train", length=100, context=10, batch=2).batch(0)

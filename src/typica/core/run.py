@@ -171,7 +171,8 @@ def write_model(folder: Path, model: nn.Module, config: dict[str, Any]) -> None:
 
 def _identity(config: dict[str, Any]) -> str:
     """What weights belong to, as text: they mean nothing under other settings."""
-    return json.dumps({name: config[name] for name in ("system", "rate", "model")}, sort_keys=True)
+    own = {name: config.get(name) for name in ("system", "rate", "model")}
+    return json.dumps(own, sort_keys=True)
 
 
 def check_identity(config: dict[str, Any], path: Path) -> None:

@@ -58,13 +58,15 @@ class Crops:
         self.length, self.context, self.count = length, context, batch
         self.seed, self.rank, self.world, self.names = seed, rank, world, tuple(names)
         self.hop = math.lcm(*(corpus.hop(name) for name in names if name != LABEL))
+        self._is_padded = min(recording.length for recording in self.recordings) < length
         self._ends = np.cumsum([recording.length for recording in self.recordings])
 
     def batch(self, step: int) -> Batch:
         """Return the batch of a step.
 
-        It holds "audio" (batch, 1, context + length), "context", and, where the model is told
-        anything, "condition".
+        It holds "audio" (batch, 1, context + length), "context", where the model is told
+        anything, "condition", and where some recording is shorter than a crop, "length": how many
+        samples of each example after its context are real, int64 (batch,).
         """
         import torch
 
@@ -73,6 +75,10 @@ class Crops:
         for row, recording, start in zip(audio, recordings, starts, strict=True):
             self.corpus.fill(row[0], recording, start)
         batch: Batch = {"audio": torch.from_numpy(audio), "context": self.context}
+        if self._is_padded:
+            ends = (one.length - start for one, start in zip(recordings, starts, strict=True))
+            real = [min(self.length, end - self.context) for end in ends]
+            batch["length"] = torch.tensor(real, dtype=torch.int64)
         if self.names:
             batch["condition"] = self.corpus.condition(
                 recordings, starts, audio.shape[-1], self.names

@@ -19,9 +19,10 @@ def held_out_bits(
 ) -> float:
     """Return the mean bits a sample over batches 0, 1, ... of held-out crops.
 
-    They are of the model's base measure; the samples of a crop's context are not scored.
+    They are of the model's base measure; the samples of a crop's context, and what pads a
+    recording that is shorter than a crop, are not scored.
     """
-    nats = 0.0
+    nats, samples = 0.0, 0
     with own_randomness(device):
         torch.default_generator.manual_seed(0)  # a bound may draw noise: always the same
         for number in range(batches):
@@ -29,5 +30,10 @@ def held_out_bits(
             batch["audio"] = batch["audio"].to(device)
             if "condition" in batch:
                 batch["condition"] = to_device(batch["condition"], device)
-            nats += float(model.likelihood_loss(batch)["nll"])
-    return nats / batches / math.log(2)
+            scored = batch["audio"].shape[0] * (batch["audio"].shape[-1] - batch.get("context", 0))
+            if "length" in batch:
+                scored = int(batch["length"].sum())
+                batch["length"] = batch["length"].to(device)
+            nats += float(model.likelihood_loss(batch)["nll"]) * scored
+            samples += scored
+    return nats / samples / math.log(2)

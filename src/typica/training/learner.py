@@ -109,6 +109,8 @@ class Learner:
     def _place(self, batch: Batch) -> Batch:
         device = self.processes.device
         placed = dict(batch) | {"audio": batch["audio"].to(device, non_blocking=True)}
+        if "length" in batch:
+            placed["length"] = batch["length"].to(device)
         if "condition" in batch:
             placed["condition"] = to_device(batch["condition"], device)
         return placed

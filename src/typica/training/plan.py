@@ -121,6 +121,8 @@ def measure(job: Job, device: torch.device) -> Plan:
 def _first(batch: Batch) -> Batch:
     """Return a batch of one example."""
     first = dict(batch) | {"audio": batch["audio"][:1]}
+    if "length" in batch:
+        first["length"] = batch["length"][:1]
     if "condition" in batch:
         tracks = batch["condition"].items()
         first["condition"] = {name: t._replace(values=t.values[:1]) for name, t in tracks}
