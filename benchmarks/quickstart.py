@@ -42,7 +42,8 @@ def main() -> int:
         print(f"{value:6.3f} bits a sample  {name}")
     for name in SHOWN:
         pair = (told["health"][whose][name] for whose in ("samples", "recordings"))
-        print(f"{name:<22} {' '.join(f'{value:10.4f}' for value in pair)}  (drawn, held out)")
+        figures = ("-" if value is None else f"{value:.4f}" for value in pair)
+        print(f"{name:<22} {' '.join(f'{figure:>10}' for figure in figures)}  (drawn, held out)")
     gain, wanted = bits["first-order Markov"] - bits["model"], QUICK_BITS
     missed = []
     if options.small:

@@ -49,7 +49,7 @@ def test_a_model_that_does_not_clearly_beat_a_baseline_is_undertrained(bits):
 
     assert verdict.word == "undertrained"
     assert any("inear prediction pays" in reason for reason in verdict.reasons)
-    assert verdict.advice == ["Train for longer: go on with --resume."]
+    assert verdict.advice == ["Train for longer, by the command under How to go on."]
 
 
 def test_a_model_that_stays_behind_though_it_no_longer_improves_is_told_more_than_to_wait():

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import torch
 
 from typica.core.condition import Condition, Track, to_device
 from typica.core.errors import ConfigError, did_you_mean
 from typica.core.run import Run
-from typica.data.corpus import open_corpus
+from typica.data.corpus import Corpus, Recording, open_corpus
 
 
 def condition_for(
-    run: Run, count: int, length: int, *, label: str | None = None, like: str | None = None
+    run: Run,
+    count: int,
+    length: int,
+    *,
+    prompt: int = 0,
+    label: str | None = None,
+    like: str | None = None,
 ) -> Condition | None:
     """Return the condition of `count` samples, or None for a run that is told nothing.
 
     Args:
         run: The run.
         count: Examples.
-        length: Samples that it must cover, from the beginning of the prompt, if there is one.
+        length: Samples of each.
+        prompt: Samples before them that it must cover too.
         label: Name of a class of the run's corpus.
         like: Id of a recording of that corpus: its frames are followed.
 
     Raises:
-        ConfigError: The run needs what is not given, or is given what it does not take.
+        ConfigError: The run needs what is not given, is given what it does not take, or is to
+            follow a recording for longer than it lasts.
         DataError: The corpus is not on this machine.
     """
     needs = run.model.needs
@@ -37,20 +47,35 @@ def condition_for(
     if label is not None:
         if label not in corpus.labels:
             raise ConfigError(f"no class {label!r}: {did_you_mean(label, corpus.labels)}")
-        condition["label"] = Track(torch.full((count,), corpus.labels.index(label)))
+        classes = torch.full((count,), corpus.labels.index(label))
+        condition |= to_device({"label": Track(classes)}, run.device) or {}
     if like is not None:
         recordings = {recording.id: recording for recording in corpus.recordings()}
         if like not in recordings:
             raise ConfigError(f"no recording {like!r}: {did_you_mean(like, recordings)}")
         chosen = recordings[like]
-        if chosen.length < length:
-            raise ConfigError(
-                f"{like} lasts {chosen.length / run.rate:.1f} s, less than the "
-                f"{length / run.rate:.1f} s to be drawn with its prompt: lower --seconds"
-            )
-        tracks = corpus.condition([chosen] * count, [0] * count, length, dense)
-        condition |= dict(tracks)
-    return to_device(condition, run.device)
+        _check_length(chosen, length, prompt, run.rate)
+        condition |= follow(run, corpus, [chosen] * count, prompt + length, dense)
+    return condition
+
+
+def follow(
+    run: Run, corpus: Corpus, recordings: Sequence[Recording], length: int, names: Iterable[str]
+) -> Condition:
+    """Return what the first `length` samples of recordings are told, on the run's device."""
+    condition = corpus.condition(recordings, [0] * len(recordings), length, names)
+    return to_device(condition, run.device) or {}
+
+
+def _check_length(recording: Recording, length: int, prompt: int, rate: int) -> None:
+    """Refuse a recording that ends before what is to be drawn does."""
+    if recording.length >= prompt + length:
+        return
+    lasts = f"{recording.id} lasts {recording.length / rate:.1f} s"
+    most = (recording.length - prompt) * 100 // rate / 100
+    if most <= 0:
+        raise ConfigError(f"{lasts}, no more than the prompt: choose a shorter prompt")
+    raise ConfigError(f"{lasts}: give --seconds {most:g} at most for --like {recording.id}")
 
 
 def _check(run: Run, option: str, value: str | None, *, wanted: bool) -> None:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from typica.actions.conditions import follow
 from typica.actions.env import env
-from typica.core.condition import to_device
 from typica.core.errors import DataError, RunError
 from typica.core.model import Model
 from typica.core.progress import SILENT, Progress
@@ -107,7 +107,7 @@ def evaluate(
         curves=curves,
         samples=clips("Sample", list(samples.cpu()), opened.rate),
         recordings=clips("Recording", real, opened.rate),
-        early=_early(opened),
+        early=_early(folder, opened.rate),
         facts=_facts(opened, corpus, curves),
         commands=_commands(opened, corpus, curves),
         notes=[*notes, *_notes(opened, corpus, split)],
@@ -139,12 +139,17 @@ def _draw(
     seed: int,
     progress: Progress,
 ) -> Tensor:
-    """Draw samples, told what held-out recordings tell where the model must be told."""
+    """Draw samples, told what held-out recordings tell where the model must be told.
+
+    They are then no longer than the longest of those: past its end there is nothing to tell.
+    """
     length, condition = max(1, round(seconds * run.rate)), None
     if run.model.needs:
-        chosen = [corpus.recordings(split)[i % len(corpus.recordings(split))] for i in range(count)]
-        condition = corpus.condition(chosen, [0] * count, length, tuple(run.model.needs))
-        condition = to_device(condition, run.device)
+        recordings = corpus.recordings(split)
+        length = min(length, max(one.length for one in recordings))
+        long = [one for one in recordings if one.length >= length]
+        chosen = [long[number % len(long)] for number in range(count)]
+        condition = follow(run, corpus, chosen, length, run.model.needs)
     return draw_samples(
         run.model,
         count,
@@ -165,18 +170,18 @@ def _excerpts(model: Model, corpus: Corpus, split: str, samples: Tensor) -> list
     return [model.quantiser.decode(model.quantiser.encode(one)) for one in audio]
 
 
-def _early(run: Run) -> list[Clip]:
+def _early(folder: Path, rate: int) -> list[Clip]:
     """Read a few of the samples that training drew, the first to the last."""
-    files = sorted((run.path / "samples").glob("step-*.wav"))
+    files = sorted((folder / "samples").glob("step-*.wav"))
     shown = sorted({round(i * (len(files) - 1) / (EARLY - 1)) for i in range(EARLY)})
     found = []
     for path in (files[index] for index in shown if files):
         try:
-            audio = read_audio(path, run.rate)
+            audio = read_audio(path, rate)
         except DataError:  # a young model may draw silence: there is nothing to hear
             continue
         name = f"Step {int(path.stem.removeprefix('step-')):,}"
-        found.append(Clip(name, audio, examine(audio, run.rate)))
+        found.append(Clip(name, audio, examine(audio, rate)))
     return found
 
 
@@ -213,21 +218,23 @@ def _commands(run: Run, corpus: Corpus, curves: Curves) -> dict[str, str]:
     if training.get("minutes"):
         more = f"--minutes {max(30, 2 * training['minutes']):g}"
     own = run.config.get("corpus", {})
-    path = own.get("path", str(corpus.path))
-    # A name is enough where it leads to the same folder.
-    data = own["name"] if data_home() / own.get("name", "") == Path(path) else path
+    path = Path(own.get("path", corpus.path))
+    data = _word(own.get("name", corpus.name), path if path.is_dir() else corpus.path, data_home())
     folder = run.path.parents[1] if run.path.parent.name == CHECKPOINTS else run.path
-    name = run.name if (runs_home() / run.name).resolve() == folder.resolve() else str(folder)
-    data, name = shlex.quote(data), shlex.quote(name)
-    resume = (
-        f"typica train {run.system} --data {data} --name {shlex.quote(run.name)} --resume {more}"
-    )
+    name = _word(run.name, folder, runs_home())
+    resume = f"typica train {run.system} --data {data} --name {name} --resume {more}"
     return {
         "Make music": f"typica sample {name} --seconds 30 --count 4 --temperature 0.95 -o out/",
         "Train for longer": resume,
         "Ask how likely it finds a recording": f"typica score {name} recording.wav",
         "Make this report again": f"typica evaluate {name}",
     }
+
+
+def _word(name: str, path: Path, home: Path) -> str:
+    """Return what leads to a folder, for a shell: its name if it is that of `home`, or its path."""
+    leads = (home / name).resolve() == path.resolve()
+    return shlex.quote(name if leads else str(path))
 
 
 def _notes(run: Run, corpus: Corpus, split: str) -> list[str]:

@@ -85,6 +85,7 @@ def quickstart(
         temperature=temperature,
         seed=seed,
         prompt=_write_prompt(corpus, out),
+        normalise_prompt=False,  # the whole recording was
         out=out,
         device=device,
         progress=progress,

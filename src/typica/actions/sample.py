@@ -48,6 +48,7 @@ def sample(
     temperature: float = 1.0,
     seed: int = 0,
     prompt: Path | None = None,
+    normalise_prompt: bool = True,
     label: str | None = None,
     like: str | None = None,
     out: Path = Path("samples"),
@@ -63,6 +64,8 @@ def sample(
         temperature: Below 1, the model is surer of itself (autoregressive systems).
         seed: The same seed gives the same samples on the same machine.
         prompt: A recording to go on from (autoregressive systems).
+        normalise_prompt: Make it as loud as the run's recordings were made; False for an
+            excerpt of one of them, which is as loud as it should be.
         label: Class to draw, for a run that is told labels.
         like: Recording of the run's corpus whose frames to follow, for a run that is told any.
         out: Folder for the files.
@@ -75,10 +78,10 @@ def sample(
     if not 0 < seconds < math.inf or count < 1:
         raise ConfigError(f"seconds and count must be above 0, got {seconds:g} and {count}")
     opened = load(run, device)
-    past = _read_prompt(opened, prompt)
+    past = _read_prompt(opened, prompt, normalise_prompt)
+    past_length = 0 if past is None else past.shape[-1]
     length = max(1, round(seconds * opened.rate))
-    covered = length + (0 if past is None else past.shape[-1])
-    condition = condition_for(opened, count, covered, label=label, like=like)
+    condition = condition_for(opened, count, length, prompt=past_length, label=label, like=like)
     began = time.perf_counter()
     drawn = draw_samples(
         opened.model,
@@ -92,24 +95,24 @@ def sample(
         progress=progress,
     )
     real_time = count * seconds / (time.perf_counter() - began)
-    audio, prompt_s = drawn.audio.cpu(), 0.0
+    audio, prompt_s = drawn.audio.cpu(), past_length / opened.rate
     if past is not None:
         audio = torch.cat([past.cpu().expand(count, -1, -1), audio], -1)
-        prompt_s = past.shape[-1] / opened.rate
     asked = {"temperature": temperature, "seed": seed, "label": label, "like": like}
     made = {"run": str(opened.path), "prompt": str(prompt or ""), "prompt_s": prompt_s}
     files = _write(out, f"{opened.name}-seed{seed}", audio, opened.rate, asked | made, drawn)
     return Samples(files, audio, opened.rate, prompt_s, real_time)
 
 
-def _read_prompt(run: Run, path: Path | None) -> Tensor | None:
-    """Read a prompt at the run's rate, as loud as the recordings that the run was trained on."""
+def _read_prompt(run: Run, path: Path | None, normalise: bool) -> Tensor | None:
+    """Read a prompt at the run's rate, as loud as its recordings or as loud as it is."""
     if path is None:
         return None
     if not isinstance(run.model, AutoregressiveModel):
         raise RunError(f"{run.system} cannot go on from a prompt: it is not autoregressive")
-    normalise = run.config.get("corpus", {}).get("normalise", "none")
-    return read_audio(path, run.rate, normalise=normalise)[None].to(run.device)
+    way = run.config.get("corpus", {}).get("normalise") or "none"
+    audio = read_audio(path, run.rate, normalise=way if normalise else "none")
+    return audio[None].to(run.device)
 
 
 def _write(

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from typica.actions.conditions import condition_for
-from typica.core.condition import Condition, to_device
+from typica.core.condition import Condition
 from typica.core.errors import DataError, RunError
 from typica.core.model import ExplicitModel
 from typica.core.progress import SILENT, Progress
@@ -121,7 +121,7 @@ def _condition(run: Run, label: str | None) -> Condition | None:
             f"{run.name} is told {', '.join(dense)} beside the audio, which sound files do not "
             f"hold: `typica evaluate` scores recordings of its corpus"
         )
-    return to_device(condition_for(run, 1, 0, label=label), run.device)
+    return condition_for(run, 1, 0, label=label)
 
 
 @torch.no_grad()

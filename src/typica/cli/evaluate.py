@@ -56,7 +56,7 @@ def evaluate(
     )
     verdict = report.findings.verdict
     print(f"{verdict.word}: {verdict.summary}", file=sys.stderr)
-    for sentence in (*verdict.reasons, *verdict.advice):
+    for sentence in (*verdict.reasons, *verdict.advice, *report.findings.notes):
         print(f"  {sentence}", file=sys.stderr)
     print(json.dumps(report.findings.to_dict(), indent=2) if as_json else report.page)
     if open_:

@@ -113,7 +113,7 @@ _UNKNOWN = Health(-120, -120, 0, 0, 0, None, None, 0, None, None, None, None)
 _OVERFIT = "The model has begun to learn its training recordings by heart."
 _UNDERTRAINED = "The model has not yet learnt what simpler ones know."
 _TRAPPED = "The model prices real music well, but its own runs lead where no music is."
-_HEALTHY = "The model prices unheard recordings better than every baseline; its samples are alive."
+_HEALTHY = "The model prices these recordings better than every baseline; most samples are alive."
 _HEALTHY_UNPRICED = (
     "The samples are alive; the model has no density, so nothing tells how well it fits."
 )
@@ -190,7 +190,7 @@ def _more_training(evidence: Evidence) -> list[str]:
             "It has stopped improving: train a larger model, or with a higher learning rate, and "
             "look whether the recordings are alike.",
         ]
-    return ["Train for longer: go on with --resume."]
+    return ["Train for longer, by the command under How to go on."]
 
 
 def _going_on(evidence: Evidence) -> list[str]:
