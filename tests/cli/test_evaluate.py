@@ -31,7 +31,7 @@ def test_a_report_holds_a_page_figures_and_sounds(report):
     }
 
 
-def test_the_report_tells_what_was_done_and_how_to_go_on(report, tunes):
+def test_the_report_tells_what_was_done_and_how_to_go_on(report, run, tunes):
     told = json.loads((report.page.parent / "report.json").read_text())
 
     assert told["verdict"]["word"] == "undertrained"
@@ -41,7 +41,7 @@ def test_the_report_tells_what_was_done_and_how_to_go_on(report, tunes):
     assert told["facts"]["licence of the data"] == "CC0-1.0"
     assert told["facts"]["training"] == "50 steps in 0.1 min"
     assert told["commands"]["Train for longer"] == (
-        f"typica train wavenet --data {tunes[1].path} --name tiny --resume --steps 100"
+        f"typica train wavenet --data {tunes[1].path} --name {run} --resume --steps 100"
     )
 
 
@@ -178,3 +178,68 @@ def test_a_checkpoint_is_evaluated_as_a_run_is(run, tmp_path):
     )
 
     assert report.page.parent == whole / "checkpoints" / "step-00000050" / "report"
+
+
+def test_a_run_without_final_weights_is_reported_where_no_pruning_reaches(run, tmp_path):
+    from typica.actions.evaluate import evaluate
+
+    whole = tmp_path / "whole"
+    shutil.copytree(run, whole / "checkpoints" / "step-00000050")
+    shutil.move(whole / "checkpoints" / "step-00000050" / "log", whole / "log")
+    shutil.copy(whole / "checkpoints" / "step-00000050" / "config.yaml", whole)
+    (whole / "samples").mkdir()
+    tone = 0.5 * np.sin(np.arange(4000) / 9)
+    soundfile.write(whole / "samples" / "step-00000050.wav", tone, 8000)
+
+    report = evaluate(whole, seconds=1, count=1, sample_seconds=0.25)
+
+    assert report.page.parent == whole / "report"
+    assert report.findings.curves.steps == 50
+    assert [clip.name for clip in report.findings.early] == ["Step 50"]
+
+
+def test_commands_name_what_has_a_name_and_quote_the_paths_of_all_else(
+    run, tunes, tmp_path, monkeypatch
+):
+    from typica.actions.evaluate import evaluate
+
+    def commands(folder):
+        out = tmp_path / "report"
+        found = evaluate(folder, seconds=1, count=1, sample_seconds=0.25, out=out).findings
+        return found.commands
+
+    odd = shutil.copytree(run, tmp_path / "a run")
+    assert commands(odd)["Make this report again"] == f"typica evaluate '{odd}'"
+    assert f"--name '{odd}' --resume" in commands(odd)["Train for longer"]
+
+    monkeypatch.setenv("TYPICA_DATA", str(tunes[1].path.parent))
+    monkeypatch.setenv("TYPICA_RUNS", str(run.parent))
+    assert commands(run)["Make this report again"] == "typica evaluate tiny"
+    assert "--data tunes --name tiny --resume" in commands(run)["Train for longer"]
+
+
+def test_samples_follow_recordings_that_last_as_long(make_run):
+    from types import SimpleNamespace
+
+    import torch
+
+    import typica
+    from typica.actions.evaluate import _draw
+    from typica.core.condition import Track
+    from typica.core.progress import SILENT
+
+    followed = []
+
+    def condition(recordings, starts, length, names):
+        followed.append(([one.id for one in recordings], length))
+        return {"roll": Track(torch.zeros(len(recordings), 4, -(-length // 64)), 125.0)}
+
+    lengths = {"short": 100, "long": 500, "longest": 600}
+    recordings = [SimpleNamespace(id=name, length=lengths[name]) for name in lengths]
+    corpus = SimpleNamespace(recordings=lambda split: recordings, condition=condition)
+    told = typica.load(make_run("told", local="roll", local_channels=4, hop=64), device="cpu")
+
+    shapes = [_draw(told, corpus, "test", 3, seconds, 0, SILENT).shape for seconds in (0.05, 1)]
+
+    assert followed == [(["long", "longest", "long"], 400), (["longest"] * 3, 600)]
+    assert shapes == [(3, 1, 400), (3, 1, 600)]

@@ -14,6 +14,9 @@ def test_from_nothing_to_music_and_a_report(call, tmp_path, monkeypatch):
     assert page == "quickstart/report.html"
     with wave.open(str(tmp_path / sound)) as file:
         assert file.getnframes() == 16000 + 8000  # the prompt of a second, and what was drawn
+        began = file.readframes(16000)
+    with wave.open(str(tmp_path / "quickstart" / "prompt.wav")) as file:
+        assert file.readframes(16000) == began  # as loud as in its recording
     made = {path.name for path in (tmp_path / "quickstart").iterdir()}
     assert made >= {"report.html", "report.json", "learning-curve.png", "spectrogram-1.png"}
     report = json.loads((tmp_path / "quickstart" / "report.json").read_text())

@@ -1,6 +1,7 @@
 """typica sample, as a musician types it."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import soundfile
@@ -59,6 +60,66 @@ def test_a_label_is_drawn_by_name(call, make_run, out):
 
     assert status == 2
     assert "labelled is told what to play: give --label" in said
+
+
+@pytest.fixture
+def told(make_run, monkeypatch):
+    """A run that is told frames, with a corpus that holds those of half a second."""
+    import torch
+
+    from typica.core.condition import Track
+
+    recording = SimpleNamespace(id="bwv1", length=4000)
+
+    def condition(recordings, starts, length, names):
+        return {"roll": Track(torch.zeros(len(recordings), 4, -(-length // 64)), RATE / 64)}
+
+    corpus = SimpleNamespace(labels=[], recordings=lambda: [recording], condition=condition)
+    monkeypatch.setattr("typica.actions.conditions.open_corpus", lambda path: corpus)
+    return make_run("told", local="roll", local_channels=4, hop=64)
+
+
+def test_a_recording_is_followed_to_its_end_and_no_further(call, told, out):
+    arguments = ("sample", told, "--like", "bwv1", "-o", out, "--seconds")
+
+    assert call(*arguments, 0.5)[0] == 0
+    status, _, said = call(*arguments, 0.51)
+
+    assert status == 2
+    assert "bwv1 lasts 0.5 s: give --seconds 0.5 at most for --like bwv1" in said
+
+
+@pytest.mark.parametrize(
+    ("samples", "mend"),
+    [
+        (3000, "give --seconds 0.12 at most for --like bwv1"),
+        (4000, "no more than the prompt: choose a shorter prompt"),
+    ],
+)
+def test_a_prompt_takes_its_part_of_the_recording_followed(
+    call, told, out, tmp_path, samples, mend
+):
+    prompt = tmp_path / "prompt.wav"
+    soundfile.write(prompt, [0.5, -0.5] * (samples // 2), RATE)
+
+    status, _, said = call(
+        "sample", told, "--like", "bwv1", "--prompt", prompt, "--seconds", 0.2, "-o", out
+    )
+
+    assert status == 2
+    assert mend in said
+
+
+@pytest.mark.parametrize(("normalised", "peak"), [(True, 0.99), (False, 0.25)])
+def test_an_excerpt_of_a_recording_may_keep_its_level(run, out, tmp_path, normalised, peak):
+    from typica.actions.sample import sample
+
+    prompt = tmp_path / "prompt.wav"
+    soundfile.write(prompt, [0.25, -0.25] * 400, RATE)
+
+    drawn = sample(run, seconds=0.01, prompt=prompt, normalise_prompt=normalised, out=out)
+
+    assert float(drawn.audio[..., :800].max()) == pytest.approx(peak, abs=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -88,3 +88,13 @@ def test_means_are_over_the_clips_that_have_a_figure():
 
     assert mean.silence == 0.5
     assert mean.pitch == pytest.approx(220, rel=0.002)
+
+
+@pytest.mark.parametrize("rate", [1000, 2000, 3999])
+def test_audio_at_the_lowest_rates_can_be_measured(rate):
+    audio = 0.3 * torch.sin(2 * math.pi * 100 * torch.arange(3 * rate) / rate)
+
+    health = examine(audio, rate)
+
+    assert health.pitch == pytest.approx(100, rel=0.005)
+    assert health.periodicity > 0.99

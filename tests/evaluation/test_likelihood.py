@@ -74,3 +74,22 @@ def test_a_model_that_is_told_frames_is_told_those_of_the_stretch():
     assert asked == [(4928, 172, ("roll",))]  # the last frame's start a context before 5000
     assert model.context <= 5000 - 4928
     assert bits.samples == [100]
+
+
+def test_pieces_add_up_for_a_model_whose_context_network_pools(corpus):
+    torch.manual_seed(0)
+    settings = {"context_stacks": 1, "context_layers": 2, "context_channels": 8}
+    pooled = registry.build("wavenet", "tiny", layers=3, stacks=1, context_pool=16, **settings)
+    for parameter in pooled.parameters():
+        parameter.data = 2 * torch.randn_like(parameter) / max(1, parameter[0].numel()) ** 0.5
+    pooled.eval().requires_grad_(False)
+    recording = corpus.recordings("test")[0]
+    cuts = [0, 10, 3000, 3001, 3777, recording.length]
+    pieces = [Stretch(recording, a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
+
+    bits = model_bits(pooled, corpus, pieces)
+
+    audio = corpus.audio(recording)[None]
+    each = pooled.conditionals(audio).log_prob(pooled.symbols(audio))[0].double()
+    expected = [-float(each[a:b].sum()) / math.log(2) for a, b in zip(cuts, cuts[1:], strict=False)]
+    assert bits.bits == pytest.approx(expected, rel=1e-4, abs=0.02)

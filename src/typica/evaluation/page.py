@@ -12,6 +12,7 @@ from string import Template
 from torch import Tensor
 
 from typica.evaluation import figures
+from typica.evaluation.baselines import FIT_S
 from typica.evaluation.bits import Bits, Mean
 from typica.evaluation.findings import Clip, Findings
 from typica.evaluation.health import Health
@@ -140,7 +141,8 @@ def _likelihood(findings: Findings) -> str:
         f"Bits a sample, of {model.measure}, on {seconds:.0f} s of "
         f"{len(model.by_recording())} recordings of the split “{findings.split}”, which was not "
         f"trained on. Less is better. What the model saves is taken on the same audio; ± is the "
-        f"standard error over recordings."
+        f"standard error over recordings. Baselines are fitted to at most {FIT_S / 60:.0f} minutes "
+        f"of training recordings."
     )
     head = ("", _HIDDEN, "bits a sample", "model saves")
     table = _table(head, [_price(one, prices[-1], saved.get(one.name)) for one in prices], caption)
