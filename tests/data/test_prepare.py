@@ -11,7 +11,7 @@ from typica.core.errors import ConfigError, DataError
 from typica.core.files import DiskError
 from typica.core.progress import Progress, Task
 from typica.data import publish, shards
-from typica.data.corpus import LOCK, open_corpus
+from typica.data.corpus import LOCK, data_home, open_corpus
 from typica.data.folder import FolderSource
 from typica.data.prepare import prepare
 from typica.data.source import Item, TrackKind
@@ -326,11 +326,38 @@ def test_a_corpus_is_never_put_in_the_place_of_another(tmp_path):
         prepare(FolderSource(tmp_path / "a"), place, rate=4000, workers=1)
 
 
-def test_a_path_that_begins_with_a_dot_is_no_name(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "a").mkdir()
-    soundfile.write(tmp_path / "a" / "x.wav", 0.5 * np.sin(np.arange(8000) / 9), 8000)
+@pytest.mark.parametrize("out", ["./here", "here/", "./here/", "../here"])
+def test_a_text_with_a_separator_is_a_path_and_no_name(album, tmp_path, monkeypatch, out):
+    (tmp_path / "inner").mkdir()
+    monkeypatch.chdir(tmp_path / "inner")
 
-    corpus = prepare(FolderSource(tmp_path / "a"), "./here", rate=8000, workers=1)
+    corpus = prepare(FolderSource(album), out, workers=1)
 
-    assert corpus.path == tmp_path / "here"
+    assert corpus.path.resolve() == (tmp_path / "inner" / out).resolve()
+
+
+def test_a_name_may_begin_with_a_dot(album):
+    assert prepare(FolderSource(album), ".hidden", workers=1).path == data_home() / ".hidden"
+
+
+def test_what_cannot_be_used_leaves_no_folder_behind(tmp_path, write):
+    write(tmp_path / "silent" / "a.wav", level=0)
+    (tmp_path / "mine").mkdir()
+
+    for out in ("new", "mine"):
+        with pytest.raises(DataError, match="no recording of silent can be used"):
+            prepare(FolderSource(tmp_path / "silent"), tmp_path / out, workers=1)
+
+    assert not (tmp_path / "new").exists()
+    assert (tmp_path / "mine").is_dir()  # it was there before
+
+
+def test_what_was_prepared_before_a_failure_is_kept(album, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(publish, "write_yaml", full)
+    with pytest.raises(DiskError):
+        prepare(FolderSource(album), tmp_path / "new", workers=1)
+
+    assert list((tmp_path / "new" / "shards").glob("*.pcm"))

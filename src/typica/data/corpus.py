@@ -15,6 +15,7 @@ import numpy as np
 from typica.core.config import read_yaml
 from typica.core.errors import DataError, did_you_mean
 from typica.data import corpora, shards
+from typica.data.pcm import FULL_SCALE
 from typica.data.source import TrackKind
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class Corpus:
         """Fill a float32 row (time,) with the audio of a recording from `start` on."""
         codes = self._map(shards.pcm_path(self.path / SHARDS, recording.shard), "<i2")
         _window(row, codes, recording.offset, recording.length, start)
-        row *= 1 / shards.FULL_SCALE
+        row *= 1 / FULL_SCALE
 
     def hop(self, name: str) -> int:
         """Return the samples a frame of a dense track covers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typica.core.files import DiskError
 from typica.core.progress import SILENT, Progress
 from typica.data import shards
 from typica.data.corpus import INFO, LOCK, REFUSED, SHARDS, Corpus, data_home
+from typica.data.pcm import FASTEST, SLOWEST
 from typica.data.publish import Lines, gather, publish
 from typica.data.refusals import explain
 from typica.data.source import Source
@@ -68,7 +70,7 @@ def prepare(
 
 
 def _check(settings: Settings, source: Source) -> Settings:
-    if not shards.SLOWEST <= settings.rate <= shards.FASTEST:
+    if not SLOWEST <= settings.rate <= FASTEST:
         raise ConfigError(f"--rate must be from 1000 to 768000 hertz, got {settings.rate}")
     if settings.normalise not in ("peak", "none"):
         raise ConfigError(f"--normalise must be peak or none, got {settings.normalise!r}")
@@ -86,10 +88,10 @@ def _check(settings: Settings, source: Source) -> Settings:
 def _place(source: Source, out: str | Path | None) -> Path:
     """Return the folder of the corpus, refusing one that holds anything else."""
     text = str(source.name if out is None else out)
-    out = Path(text).expanduser()
-    # A bare name is looked up where `open_corpus` will look for it; "./here" is none.
-    is_name = out.name and len(out.parts) == 1 and not text.startswith(".")
-    folder = data_home() / out if is_name else out.absolute()
+    # A bare name is looked up where `open_corpus` will look for it. `Path` would make one of
+    # "./here" and of "here/".
+    is_name = text not in ("", ".", "..", "~") and not {"/", os.sep} & set(text)
+    folder = data_home() / text if is_name else Path(text).expanduser().absolute()
     if folder.is_file():
         raise DataError(f"{folder} is a file: choose another name with -o")
     ours = any((folder / name).exists() for name in (INFO, LOCK))
@@ -115,7 +117,11 @@ def _keep_others(source: Source, settings: Settings, folder: Path) -> None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Make the folder, and keep other processes from preparing it at the same time."""
+    """Make the folder, and keep other processes from preparing it at the same time.
+
+    A folder that was made here is removed again if nothing is kept in it.
+    """
+    is_new = not folder.exists()
     try:
         (folder / SHARDS).mkdir(parents=True, exist_ok=True)
         lock = (folder / LOCK).open("w")
@@ -133,7 +139,18 @@ def _alone(folder: Path) -> Iterator[None]:
             raise DataError(
                 f"{folder} is being prepared by another process: wait for it"
             ) from error
-        yield
+        try:
+            yield
+        except BaseException:
+            if is_new and not _holds_audio(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+def _holds_audio(folder: Path) -> bool:
+    """Tell whether there is a corpus, or audio that the same command would go on from."""
+    sizes = (path.stat().st_size for path in (folder / SHARDS).glob("*.pcm"))
+    return (folder / INFO).exists() or any(sizes)
 
 
 def _write_shards(

@@ -14,20 +14,16 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import numpy as np
 
 from typica.core.errors import DataError
 from typica.core.files import replacing
+from typica.data.pcm import Extent, mono_blocks, to_codes
 from typica.data.source import Item, Source, TrackKind
 from typica.data.units import Settings, Unit
-from typica.signal.resample import resample_blocks
 
-PEAK = 0.99
-FULL_SCALE = 1 << 15
-QUIETEST = 2**-12  # -72 dB: what never swings further is called silent
-SLOWEST, FASTEST = 1000, 768_000  # hertz: a file that claims another rate is broken
 BLOCK = 1 << 16  # samples held in memory at once
 
 
@@ -94,14 +90,6 @@ def _file(path: Path) -> Iterator[IO[bytes]]:
         yield file
 
 
-class _Extent(NamedTuple):
-    """Of one recording at the wanted rate: samples, and the range of their amplitudes."""
-
-    length: int
-    low: float
-    high: float
-
-
 class _Shard:
     """The files of a shard being written, and how far they are written."""
 
@@ -123,12 +111,10 @@ class _Shard:
         try:
             sound = self.source.open(item)
             extent = self._hold(sound.blocks, sound.rate)
-            self._check(extent)
+            extent.check(self.settings.minimum_s * self.settings.rate, self.settings.rate)
         except DataError as error:
             return {"file": item.id, "reason": str(error)}
-        gain = 1.0
-        if self.settings.normalise == "peak":
-            gain = PEAK / max(-extent.low, extent.high)
+        gain = extent.gain(self.settings.normalise)
         digest = hashlib.blake2b(digest_size=16)
         line = {
             "id": item.id,
@@ -141,32 +127,16 @@ class _Shard:
         }
         return line | {"digest": digest.hexdigest()}
 
-    def _hold(self, blocks: Iterable[np.ndarray], rate: int) -> _Extent:
+    def _hold(self, blocks: Iterable[np.ndarray], rate: int) -> Extent:
         """Keep a recording in a file, mono and at the wanted rate, until its peak is known."""
-        if not SLOWEST <= rate <= FASTEST:
-            raise DataError(f"broken sound file: it claims {rate} samples a second")
         self.part.seek(0)
         self.part.truncate()
-        low, high = np.float32(np.inf), np.float32(-np.inf)
-        length = 0
+        extent = Extent()
         with np.errstate(invalid="ignore", over="ignore"):
-            for block in resample_blocks(_mono(blocks), rate, self.settings.rate):
-                if len(block):
-                    # Unlike `min`, these keep a value that is not a number.
-                    low, high = np.minimum(low, block.min()), np.maximum(high, block.max())
-                    length += len(block)
-                    self.part.write(np.ascontiguousarray(block).data)
-        return _Extent(length, float(low), float(high))
-
-    def _check(self, extent: _Extent) -> None:
-        least = self.settings.minimum_s
-        if extent.length < max(1, least * self.settings.rate):
-            seconds = extent.length / self.settings.rate
-            raise DataError(f"too short: {seconds:.3g} s, less than {least:g} s")
-        if not math.isfinite(extent.high - extent.low):
-            raise DataError("holds values that are not finite numbers")
-        if extent.high - extent.low < 2 * QUIETEST:
-            raise DataError("silent")
+            for block in mono_blocks(blocks, rate, self.settings.rate):
+                extent = extent.with_block(block)
+                self.part.write(np.ascontiguousarray(block).data)
+        return extent
 
     def _write(self, length: int, gain: float, digest: hashlib.blake2b) -> float:
         """Move the kept recording into the shard and return its level (root mean square)."""
@@ -196,20 +166,3 @@ class _Shard:
             places[name] = [self.frames[name], frames]
             self.frames[name] += frames
         return places
-
-
-def to_codes(audio: np.ndarray, gain: float) -> np.ndarray:
-    """Return float32 audio, times a gain, as the 16-bit samples that a shard holds."""
-    scaled = audio * np.float32(gain * FULL_SCALE)
-    return np.clip(np.rint(scaled), -FULL_SCALE, FULL_SCALE - 1).astype("<i2")
-
-
-def _mono(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Mix the channels of float32 blocks (frames, channels) in equal parts."""
-    try:
-        for block in blocks:
-            channels = block.shape[1]
-            # A product is 25 times as fast as a mean over so short an axis.
-            yield block @ np.full(channels, 1 / channels, np.float32)
-    except OSError as error:  # of reading; in writing it would mean a full disk
-        raise DataError(f"cannot be read: {(error.strerror or str(error)).lower()}") from error

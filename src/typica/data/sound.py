@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,7 @@ import numpy as np
 from typica.core.errors import DataError
 from typica.core.files import replacing
 from typica.data.audiofile import open_audio
-from typica.data.shards import FULL_SCALE, PEAK, QUIETEST, to_codes
-from typica.signal.resample import resample_blocks
+from typica.data.pcm import FULL_SCALE, Extent, mono_blocks, to_codes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,25 +35,14 @@ def read_audio(path: Path, rate: int, *, normalise: str = "none") -> Tensor:
 
     try:
         file = open_audio(Path(path))
-        mono = (block.mean(1, dtype=np.float32) for block in file.blocks)
-        audio = np.concatenate([*resample_blocks(mono, file.rate, rate), np.empty(0, np.float32)])
+        with np.errstate(invalid="ignore", over="ignore"):
+            blocks = list(mono_blocks(file.blocks, file.rate, rate))
+            extent = reduce(Extent.with_block, blocks, Extent())
+        extent.check(2, rate)
     except DataError as error:
         raise DataError(f"cannot use {path}: {error}") from error
-    if reason := _unusable(audio):
-        raise DataError(f"cannot use {path}: {reason}")
-    gain = PEAK / np.abs(audio).max() if normalise == "peak" else 1.0
-    # Rounded as in a shard: a model of levels would else see other levels near silence.
-    codes = to_codes(audio, gain).astype(np.float32)
-    return torch.from_numpy(codes / FULL_SCALE)[None]
-
-
-def _unusable(audio: np.ndarray) -> str:
-    """Why audio is of no use, or nothing."""
-    if len(audio) < 2:
-        return f"too short: {len(audio)} samples"
-    if not np.isfinite(audio).all():
-        return "holds values that are not finite numbers"
-    return "silent" if audio.max() - audio.min() < 2 * QUIETEST else ""
+    codes = to_codes(np.concatenate(blocks), extent.gain(normalise))
+    return torch.from_numpy(codes.astype(np.float32) / FULL_SCALE)[None]
 
 
 def write_audio(path: Path, audio: Tensor, rate: int) -> None:
