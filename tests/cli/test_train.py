@@ -165,6 +165,24 @@ def test_a_run_that_was_stopped_just_before_its_end_is_ended(album, runs):
     assert [path.name for path in checkpoints(runs / "first")] == ["step-00000002"]
 
 
+def test_a_run_that_was_stopped_in_its_last_look_is_given_its_card(album, runs, monkeypatch):
+    def press(_):
+        raise KeyboardInterrupt
+
+    card = runs / "first" / "card.md"
+    train(album, "--steps", 2, "--name", "first")
+    with monkeypatch.context() as patch:
+        patch.setattr("typica.training.loop.Loop._judge", press)
+        stopped = train(album, "--steps", 4, "--name", "first", "--resume")
+    is_stale = card.exists()
+
+    status = train(album, "--steps", 4, "--name", "first", "--resume")
+
+    assert (stopped, is_stale, status) == (130, False, 0)
+    assert "| training | 4 steps" in card.read_text()
+    assert (runs / "first" / "weights.safetensors").is_file()
+
+
 def test_a_plan_is_told_in_words_and_for_programs(album, capsys):
     typica("plan", "wavenet", "--data", album, *SMALL, "--set", "training.steps=1000")
     words = capsys.readouterr().out

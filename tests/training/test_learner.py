@@ -119,3 +119,13 @@ def test_each_step_and_each_process_has_noise_of_its_own():
         learner.step(draw, 0.0)
 
     assert len(set(heard)) == 4
+
+
+def test_a_batch_keeps_all_that_it_tells_when_it_is_placed():
+    learner = make_learner()
+    batch = batches()(0) | {"length": torch.tensor([3, 32, 32, 9])}
+
+    placed = learner._place(batch)
+
+    assert placed.keys() == batch.keys()
+    assert torch.equal(placed["length"], batch["length"])

@@ -25,7 +25,13 @@ def test_each_phase_has_its_own_settings():
         ({"training": 3}, "'training' is a table, as in training.NAME=VALUE; got 3"),
         ({"data": {"batch": 0}}, "data.crop and data.batch must be at least 1"),
         ({"likelihood": {"betas": [0.9]}}, "betas must be two numbers"),
-        ({"likelihood": {"learning_rate": 0}}, "learning_rate must be above 0"),
+        ({"likelihood": {"learning_rate": 0}}, "^learning_rate must be above 0, got 0"),
+        (
+            {"likelihood": {"final_learning_rate": -1}},
+            "^final_learning_rate must not be below 0, got -1",
+        ),
+        ({"training": {"seed": -1}}, r"training.seed must be from 0 to below 2\^63, got -1"),
+        ({"training": {"seed": 2**63}}, r"training.seed must be from 0 to below 2\^63, got 9"),
         ({"likelihood": {"schedule": "cosin"}}, "must be one of cosine, linear, constant"),
     ],
 )

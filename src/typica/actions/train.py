@@ -14,7 +14,7 @@ from typica.core.progress import SILENT, Progress
 from typica.core.run import CONFIG, WEIGHTS
 from typica.data.corpus import Corpus, open_corpus
 from typica.training import folder as folders
-from typica.training.card import write_card
+from typica.training.card import CARD, write_card
 from typica.training.job import Job, describe
 from typica.training.launch import Machines, launch
 from typica.training.processes import Processes, join, launched
@@ -113,14 +113,15 @@ def _run(
     _open(folder, job, before, processes, progress)
     loop = ready(job, folder, processes, progress)
     done = share_done(job.settings.training, loop.learner.steps, loop.elapsed_s) >= 1
-    # One that was stopped between its last step and its end has no weights yet: it ends now.
-    if done and (folder / WEIGHTS).exists():
+    # One that was stopped after its last step lacks its weights or its card: it ends now.
+    if done and all((folder / name).exists() for name in (WEIGHTS, CARD)):
         raise RunError(
             f"{folder} has finished its training, {loop.learner.steps} steps in "
             f"{loop.elapsed_s / 60:.1f} minutes: give it more with --steps or --minutes"
         )
     if processes.first:
         folders.forget_final(folder)
+        (folder / CARD).unlink(missing_ok=True)
     loop.run()
     if processes.first:
         write_card(folder, loop, job.config())

@@ -75,8 +75,8 @@ class TrainingConfig(Config):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ConfigError(f"training.{name} must be above 0, got {value}")
-        if self.seed < 0:
-            raise ConfigError(f"training.seed must not be below 0, got {self.seed}")
+        if not 0 <= self.seed < 2**63:
+            raise ConfigError(f"training.seed must be from 0 to below 2^63, got {self.seed}")
         if not 0 <= self.average < 1:
             raise ConfigError(f"training.average must be from 0 to below 1, got {self.average}")
 
