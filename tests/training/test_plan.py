@@ -4,7 +4,7 @@ from toy_training import Toy, chords
 
 from typica.training.job import describe
 from typica.training.memory import Growth, SavedTensors
-from typica.training.plan import measure
+from typica.training.plan import _first, measure
 
 
 def test_a_tensor_that_is_kept_counts_once_and_weights_do_not():
@@ -74,3 +74,13 @@ def test_a_batch_that_does_not_fit_is_not_tried(job, monkeypatch):
     assert plan.step_was_scaled
     assert plan.working_bytes is None
     assert not plan.fits
+
+
+def test_one_example_of_a_batch_keeps_all_that_it_tells(job):
+    batch = job.crops("train").batch(0) | {"length": torch.tensor([5, 6])}
+
+    first = _first(batch)
+
+    assert first.keys() == batch.keys()
+    assert len(first["audio"]) == 1
+    assert first["length"].tolist() == [5]
