@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 from torch import Tensor
 
 from typica.core import run as core
 from typica.core.condition import Condition, to_device
-from typica.core.errors import RunError
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded
 from typica.decoding.sampling import draw_samples
@@ -45,13 +43,10 @@ class LoadedRun(core.Run):
             RunError: `seconds` or `count` is not above 0.
             ConfigError: The system does not take what was asked.
         """
-        length = round(seconds * self.rate) if math.isfinite(seconds) else 0
-        if length < 1 or count < 1:
-            raise RunError(f"seconds and count must be above 0, got {seconds:g} and {count}")
         return draw_samples(
             self.model,
             count,
-            length,
+            self.length_of(seconds, count),
             temperature=temperature,
             generator=seeded(seed, self.device),
             prompt=prompt,

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from typica.core.errors import TypicaError
 
@@ -80,6 +80,22 @@ def _settle(folder: Path) -> None:
 def _explain(error: OSError, path: Path) -> DiskError:
     reason = (error.strerror or str(error)).lower()
     return DiskError(f"cannot write {path}: {reason}; nothing that was there is lost")
+
+
+def hold(lock: IO[str], refusal: TypicaError) -> None:
+    """Lock an open file until it is closed, against other processes that do the same.
+
+    Raises:
+        TypicaError: `refusal`, where another process holds it.
+    """
+    try:
+        import fcntl
+
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:  # Windows has none: there, users take care
+        pass
+    except BlockingIOError as error:
+        raise refusal from error
 
 
 def write_json(path: Path, values: Any) -> None:

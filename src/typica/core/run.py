@@ -90,12 +90,21 @@ class Run:
         from typica.core.condition import to_device
         from typica.core.randomness import seeded
 
-        length = round(seconds * self.rate) if math.isfinite(seconds) else 0
-        if length < 1 or count < 1:
-            raise RunError(f"seconds and count must be above 0, got {seconds:g} and {count}")
+        length = self.length_of(seconds, count)
         told, generator = to_device(condition, self.device), seeded(seed, self.device)
         with torch.no_grad():
             return self.model.sample(count, length, condition=told, generator=generator)
+
+    def length_of(self, seconds: float, count: int) -> int:
+        """Return the samples of an example, refusing to draw nothing.
+
+        Raises:
+            RunError: `seconds` or `count` is not above 0.
+        """
+        length = round(seconds * self.rate) if math.isfinite(seconds) else 0
+        if length < 1 or count < 1:
+            raise RunError(f"seconds and count must be above 0, got {seconds:g} and {count}")
+        return length
 
     def log_prob(self, audio: Tensor, condition: Condition | None = None) -> Tensor:
         """Return log-likelihoods in nats, shape (batch,), of audio (batch, channels, time).

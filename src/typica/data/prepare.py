@@ -11,7 +11,7 @@ from typing import Literal
 
 from typica.core.config import read_yaml
 from typica.core.errors import ConfigError, DataError
-from typica.core.files import DiskError
+from typica.core.files import DiskError, hold
 from typica.core.progress import SILENT, Progress
 from typica.data import shards
 from typica.data.corpus import INFO, LOCK, REFUSED, SHARDS, Corpus, data_home
@@ -129,16 +129,7 @@ def _alone(folder: Path) -> Iterator[None]:
         reason = (error.strerror or str(error)).lower()
         raise DiskError(f"cannot write {folder}: {reason}") from error
     with lock:
-        try:
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:  # Windows has none: there, users take care
-            pass
-        except BlockingIOError as error:
-            raise DataError(
-                f"{folder} is being prepared by another process: wait for it"
-            ) from error
+        hold(lock, DataError(f"{folder} is being prepared by another process: wait for it"))
         try:
             yield
         except BaseException:

@@ -10,7 +10,7 @@ from typing import Any
 
 from typica.core.config import read_yaml, write_yaml
 from typica.core.errors import RunError, did_you_mean
-from typica.core.files import replacing
+from typica.core.files import hold, replacing
 from typica.core.run import CONFIG, WEIGHTS, checkpoints, runs_home
 
 LOCK = ".lock"
@@ -92,16 +92,8 @@ def alone(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("w") as lock:
-        try:
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:  # Windows has none: there, users take care
-            pass
-        except BlockingIOError as error:
-            raise RunError(
-                f"{folder} is being trained by another process: wait for it or --name another run"
-            ) from error
+        words = "is being trained by another process: wait for it or --name another run"
+        hold(lock, RunError(f"{folder} {words}"))
         yield
 
 
