@@ -18,6 +18,10 @@ class ConfigError(TypicaError, ValueError):
     """A configuration holds a wrong name or value."""
 
 
+class ExpressionError(TypicaError, ValueError):
+    """A parameter expression cannot be built, installed or evaluated."""
+
+
 class DataError(TypicaError):
     """A recording, a folder of recordings or a corpus cannot be used."""
 

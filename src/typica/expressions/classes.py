@@ -1,0 +1,97 @@
+"""The classes of modules that have expressions: subclasses of their own, made once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from torch import Tensor, nn
+
+from typica.core.errors import ExpressionError
+from typica.expressions.formula import SUFFIX
+
+
+@cache
+def expressed(original: type[nn.Module], names: tuple[str, ...]) -> type[nn.Module]:
+    """Return the subclass of a module's class in which some parameters are computed.
+
+    It has the name of the original, so that messages, tracers and users see what they know; it
+    is pickled as the original and the names.
+    """
+    body: dict[str, Any] = {name: _property(name) for name in names}
+    body |= {"__module__": original.__module__, "__qualname__": original.__qualname__}
+    body |= {"__doc__": original.__doc__, "_original": original, "_expressions": names}
+    for base, methods in _ADAPTERS.items():
+        if issubclass(original, base):
+            body |= methods
+
+    def register_parameter(self: Any, name: str, param: nn.Parameter | None) -> None:
+        if name in names and name not in self._parameters:
+            _refuse(self, name)
+        super(cls, self).register_parameter(name, param)
+
+    def reduce_ex(self: Any, protocol: Any) -> tuple[Any, ...]:
+        make, args, *rest = super(cls, self).__reduce_ex__(protocol)
+        args = tuple(original if arg is cls else arg for arg in args)
+        return _rebuild, (original, names, make, args), *rest
+
+    body |= {"register_parameter": register_parameter, "__reduce_ex__": reduce_ex}
+    cls = type(original)(original.__name__, (original,), body)
+    return cls
+
+
+def original_class(module: nn.Module) -> type[nn.Module]:
+    """Return the class that a module had before its first expression."""
+    return getattr(type(module), "_original", type(module))
+
+
+def expression_names(module: nn.Module) -> tuple[str, ...]:
+    """Return the names of a module's parameters that are computed."""
+    return getattr(type(module), "_expressions", ())
+
+
+def _property(name: str) -> property:
+    key = name + SUFFIX
+
+    def read(module: nn.Module) -> Tensor:
+        formula = module._modules[key]
+        try:
+            return formula.value()  # type: ignore[union-attr, operator]
+        except AttributeError as error:
+            # Left as it is, Module.__getattr__ would say that there is no such parameter.
+            raise ExpressionError(f"{formula.label}: {error}") from error  # type: ignore[union-attr]
+
+    def write(module: nn.Module, value: Any) -> None:
+        _refuse(module, name)
+
+    return property(read, write)
+
+
+def _refuse(module: nn.Module, name: str) -> None:
+    raise ExpressionError(
+        f"{type(module).__name__}.{name} is computed by {module._modules[name + SUFFIX]!r} and"
+        f" cannot be assigned: use set_param, or remove(module, {name!r}) first"
+    )
+
+
+def _rebuild(
+    original: type[nn.Module], names: tuple[str, ...], make: Callable[..., Any], args: Any
+) -> nn.Module:
+    module = make(*args)
+    module.__class__ = expressed(original, names)
+    return module
+
+
+def _flat_weights(module: Any) -> list[Tensor | None]:
+    return [getattr(module, name, None) for name in module._flat_weights_names]
+
+
+# An RNN keeps a list of its weights, for cuDNN; computed ones must be read afresh each time.
+_RNN: dict[str, Any] = {
+    "_flat_weights": property(_flat_weights, lambda module, value: None),
+    "_update_flat_weights": lambda module: None,
+    "flatten_parameters": lambda module: None,
+}
+
+_ADAPTERS: dict[type[nn.Module], dict[str, Any]] = {nn.RNNBase: _RNN}

@@ -1,0 +1,247 @@
+"""Formulas: expressions at work in a module."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, NamedTuple
+from weakref import WeakSet
+
+import torch
+from torch import Tensor, nn
+
+from typica.core.errors import ExpressionError
+from typica.expressions.expression import Constant, Expression, Leaf, Learnt, Part, Reference
+from typica.expressions.program import Program
+
+SUFFIX = "_expr"  # a module's "weight" is computed by its submodule "weight_expr"
+
+Kind = Literal["parameter", "buffer", "formula", "part", "elsewhere"]
+Was = Literal["parameter", "buffer", "nothing"]
+
+
+class Source(NamedTuple):
+    """Where a formula reads a leaf.
+
+    Attributes:
+        kind: Its own parameters, its buffers, another formula, a module that is called; or
+            "elsewhere": an attribute of another module that is not a parameter.
+        key: The name under which it is registered.
+        leaf: The leaf.
+    """
+
+    kind: Kind
+    key: str
+    leaf: Leaf
+
+
+class Formula(nn.Module):
+    """Computes one parameter of a module, from leaves that are registered here.
+
+    A parameter that is referred to is registered here as well, the same object: whoever walks
+    over parameters meets it once. An expression that is referred to is a submodule, shared.
+
+    Args:
+        expression: What is computed.
+        label: What for, as "Linear.weight".
+        was: What it stands for in the module.
+    """
+
+    def __init__(self, expression: Expression, label: str, was: Was = "parameter") -> None:
+        super().__init__()
+        self.expression, self.label, self.was = expression, label, was
+        self.program = Program(expression)
+        self.reader: Callable[[Formula], Tensor] | None = None
+        self.sources: list[Source] = []
+        # Parameters as they were when registered: what differs has been replaced since.
+        self.records: dict[str, nn.Parameter] = {}
+        self.tie()
+        self.register_state_dict_post_hook(_leave_to_source)
+
+    def value(self) -> Tensor:
+        """Return the parameter's value, through the cache or the check that is in force."""
+        if self.reader is None or torch.compiler.is_compiling():
+            return self.evaluate()
+        return self.reader(self)
+
+    def evaluate(self) -> Tensor:
+        """Compute the value from the leaves as they are now."""
+        return self.program.run(self.leaf_values())
+
+    def leaf_values(self) -> list[Any]:
+        """Return the values of the leaves, those of other formulas through their own cache."""
+        if self.records and not torch.compiler.is_compiling():
+            self._follow()
+        parameters, buffers, modules = self._parameters, self._buffers, self._modules
+        values: list[Any] = []
+        for kind, key, leaf in self.sources:
+            if kind == "parameter":
+                values.append(parameters[key])
+            elif kind == "buffer":
+                values.append(buffers[key])
+            elif kind == "formula":
+                values.append(modules[key].value())  # type: ignore[union-attr, operator]
+            elif kind == "part":
+                values.append(modules[key])
+            else:
+                values.append(getattr(leaf.module, leaf.attribute))
+        return values
+
+    def references(self) -> Iterator[Reference]:
+        """Yield what the expression refers to in other modules."""
+        return (leaf for leaf in self.program.leaves if isinstance(leaf, Reference))
+
+    def tie(self) -> None:
+        """Register the leaves, and whatever the references find now."""
+        for registered in (self._parameters, self._buffers, self._modules):
+            registered.clear()
+        self.records, self.sources = {}, []
+        counts: Counter[str] = Counter()
+        for leaf in self.program.leaves:
+            key = leaf.name or f"{_WORDS[type(leaf)]}{counts[_WORDS[type(leaf)]]}"
+            counts[_WORDS[type(leaf)]] += 1
+            if hasattr(self, key):
+                raise ExpressionError(f"{self.label}: a leaf cannot be named {key!r}: it is taken")
+            self.sources.append(Source(self._register(leaf, key), key, leaf))
+        if any(True for _ in self.references()):
+            _REFERRING.add(self)
+
+    def _register(self, leaf: Leaf, key: str) -> Kind:
+        if isinstance(leaf, Part):
+            self.add_module(key, leaf.module)
+            return "part"
+        if isinstance(leaf, Constant):
+            self.register_buffer(key, leaf.tensor, persistent=leaf.persistent)
+            return "buffer"
+        if isinstance(leaf, Reference):
+            other = formula_of(leaf.module, leaf.attribute)
+            if other is not None:
+                self.add_module(key, other)
+                return "formula"
+        parameter = _held(leaf)
+        if parameter is None:
+            return "elsewhere"
+        self.register_parameter(key, parameter)
+        self.records[key] = parameter
+        return "parameter"
+
+    def _follow(self) -> None:
+        """Tie again where a module that is referred to has another parameter than it had."""
+        for kind, key, leaf in self.sources:
+            if kind != "parameter" or not isinstance(leaf, Reference):
+                continue
+            held = leaf.module._parameters.get(leaf.attribute)
+            if held is self._parameters[key] or held is self.records[key]:
+                continue
+            # What `functional_call` puts there for a moment is no parameter.
+            if held is None or isinstance(held, nn.Parameter):
+                self.tie()
+                return
+
+    def _reconcile(self) -> None:
+        """Let all who share a parameter hold the same one, whoever's was replaced."""
+        for kind, key, leaf in self.sources:
+            if kind == "buffer" and isinstance(leaf, Constant):
+                leaf.tensor = self.get_buffer(key)
+            if kind != "parameter":
+                continue
+            held, own, record = _held(leaf), self._parameters[key], self.records[key]
+            if held is not record and held is not None:
+                self._parameters[key] = own = held
+            elif own is not record:
+                _hold(leaf, own)
+            self.records[key] = own  # type: ignore[assignment]
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Formula:
+        self._reconcile()
+        super()._apply(fn, recurse)
+        self._reconcile()
+        return self
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        for key in self._left_to_source():
+            part = {key: self._parameters[key]} if key in self._parameters else {}
+            if key in self._modules:
+                part = {f"{key}.{name}": value for name, value in self._child(key).items()}
+            for name, value in part.items():
+                state_dict.setdefault(prefix + name, value)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+        self._reconcile()
+
+    def _left_to_source(self) -> list[str]:
+        return [
+            key for _, key, leaf in self.sources if isinstance(leaf, Reference) and not leaf.saved
+        ]
+
+    def _child(self, key: str) -> dict[str, Any]:
+        return self.get_submodule(key).state_dict(keep_vars=True)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A cached value has a gradient's path, which is neither copied nor saved.
+        return {**self.__dict__, "reader": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if any(True for _ in self.references()):
+            _REFERRING.add(self)
+
+    def __repr__(self) -> str:
+        return repr(self.expression)
+
+
+_WORDS: dict[type[Leaf], str] = {
+    **{Learnt: "leaf", Constant: "const", Reference: "ref", Part: "part"}
+}
+_REFERRING: WeakSet[Formula] = WeakSet()
+
+
+def formula_of(module: nn.Module, name: str) -> Formula | None:
+    """Return the formula that computes a module's parameter, if one does."""
+    formula = module._modules.get(name + SUFFIX)
+    return formula if isinstance(formula, Formula) else None
+
+
+def tie_to(module: nn.Module, name: str) -> None:
+    """Let every formula that refers to a parameter see what it has become."""
+    for formula in list(_REFERRING):
+        for leaf in formula.references():
+            if leaf.module is module and leaf.attribute == name:
+                formula.tie()
+                break
+
+
+def retie(model: nn.Module) -> None:
+    """Register anew what the expressions of a model refer to.
+
+    Needed only where parameters were replaced by hand and no expression was evaluated since,
+    before `parameters()` is asked for.
+    """
+    for module in model.modules():
+        if isinstance(module, Formula):
+            module.tie()
+
+
+def _held(leaf: Leaf) -> nn.Parameter | None:
+    """Return the parameter that a leaf stands for, if it is one now."""
+    if isinstance(leaf, Learnt):
+        return leaf.parameter
+    assert isinstance(leaf, Reference)
+    held = leaf.module._parameters.get(leaf.attribute)
+    return held if isinstance(held, nn.Parameter) else None
+
+
+def _hold(leaf: Leaf, parameter: Any) -> None:
+    if isinstance(leaf, Learnt):
+        leaf.parameter = parameter
+    elif isinstance(leaf, Reference) and leaf.attribute in leaf.module._parameters:
+        leaf.module._parameters[leaf.attribute] = parameter
+
+
+def _leave_to_source(
+    formula: nn.Module, state_dict: dict[str, Any], prefix: str, metadata: Any
+) -> None:
+    """Drop the keys of tied parameters that their own module saves."""
+    assert isinstance(formula, Formula)
+    for key in formula._left_to_source():
+        for name in [n for n in state_dict if n == prefix + key or n.startswith(f"{prefix}{key}.")]:
+            del state_dict[name]

@@ -1,0 +1,255 @@
+"""Expressions put into modules, and taken out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from typica.core.errors import ExpressionError
+from typica.expressions.classes import expressed, expression_names, original_class
+from typica.expressions.door import (
+    check_cycle,
+    check_module,
+    check_value,
+    first_value,
+    warn_if_not_finite,
+)
+from typica.expressions.expression import Expression, Learnt, from_array, refuse_snapshot
+from typica.expressions.formula import SUFFIX, Formula, Was, formula_of, tie_to
+
+
+def set_param(module: nn.Module, name: str, value: Any, **tags: bool) -> None:
+    """Make a module's parameter what you like: a value, an initialiser or an expression.
+
+    The module is changed in place and stays an instance of its class. Reading the parameter then
+    evaluates the expression. Build optimisers, and wrap by DDP, afterwards.
+
+    Args:
+        module: Any module but a scripted, quantised or sharded one.
+        name: Its parameter or buffer, or the path of one inside, such as "encoder.weight".
+        value: An expression; a parameter, taken as it is; a tensor, array or number, the
+            initial value; a function from the shape to any of these.
+        tags: What the parameter is, such as `regularizable=False`, for `get_params`. The leaves
+            of the expression are tagged alike where they do not say otherwise.
+
+    Raises:
+        ShapeError: The value has another shape than the parameter.
+        ExpressionError: It has another type or device, is a snapshot, cannot be evaluated or
+            refers to itself; there is no such parameter; or the module is of a kind that refuses.
+            The module is then as it was.
+    """
+    module, name = _owner(module, name)
+    check_module(module, name)
+    before = _present(module, name)
+    if callable(value) and not isinstance(value, Expression | Tensor):
+        value = value(_shape(before, module, name))
+    if isinstance(value, Expression):
+        _install(module, name, value, before)
+    else:
+        _assign(module, name, _initial(value, before, f"{type(module).__name__}.{name}"))
+    _tag(module, name, tags)
+
+
+def add_param(
+    module: nn.Module, name: str, value: Any, shape: Sequence[int] = (), **tags: bool
+) -> None:
+    """Give a module one more parameter: a value, an initialiser or an expression.
+
+    Args:
+        module: The module.
+        name: A new name.
+        value: As in `set_param`.
+        shape: For a number and for an initialiser.
+        tags: As in `set_param`.
+
+    Raises:
+        ExpressionError: The name is taken, or the value is refused as by `set_param`.
+    """
+    if hasattr(module, name) or not name.isidentifier():
+        raise ExpressionError(f"{type(module).__name__} cannot have a new parameter {name!r}")
+    if callable(value) and not isinstance(value, Expression | Tensor):
+        value = value(tuple(shape))
+    if not isinstance(value, Expression):
+        label = f"{type(module).__name__}.{name}"
+        module.register_parameter(name, _initial(value, torch.empty(*shape), label, exact=False))
+    else:
+        _install(module, name, value, None, "nothing")
+    _tag(module, name, tags)
+
+
+def remove(
+    module: nn.Module, name: str, *, keep: Literal["value", "leaves"] = "value"
+) -> Expression:
+    """Take an expression out of a module again.
+
+    Args:
+        module: The module.
+        name: Its parameter, or the path of one inside.
+        keep: "value" bakes the value it has now into an ordinary parameter (or a buffer, if it
+            was one); "leaves" leaves none, so that the expression can go elsewhere.
+
+    Returns:
+        The expression.
+
+    Raises:
+        ExpressionError: The parameter is not computed.
+    """
+    if keep not in ("value", "leaves"):
+        raise ExpressionError(f'keep must be "value" or "leaves", got {keep!r}')
+    module, name = _owner(module, name)
+    formula = _formula(module, name)
+    value = formula.evaluate()
+    del module._modules[name + SUFFIX]
+    names = tuple(other for other in expression_names(module) if other != name)
+    module.__class__ = expressed(original_class(module), names) if names else original_class(module)
+    if formula.was == "buffer":
+        module.register_buffer(name, _baked(value) if keep == "value" else None)
+    elif keep == "value":
+        module.register_parameter(name, nn.Parameter(_baked(value), value.requires_grad))
+    elif formula.was == "parameter":
+        module.register_parameter(name, None)
+    _in_order(module)
+    tie_to(module, name)
+    return formula.expression
+
+
+def get_expression(module: nn.Module, name: str) -> Expression:
+    """Return the expression that computes a parameter.
+
+    Raises:
+        ExpressionError: The parameter is not computed.
+    """
+    return _formula(*_owner(module, name)).expression
+
+
+def value(module: nn.Module, name: str) -> Tensor:
+    """Return a parameter's value, computed or not."""
+    module, name = _owner(module, name)
+    return getattr(module, name)
+
+
+def _owner(module: nn.Module, path: str) -> tuple[nn.Module, str]:
+    """Follow a path to the module that holds a parameter."""
+    place, _, name = path.rpartition(".")
+    try:
+        return module.get_submodule(place), name
+    except AttributeError as error:
+        raise ExpressionError(f"{type(module).__name__} has no {place!r}: {error}") from None
+
+
+def _present(module: nn.Module, name: str) -> Tensor | None:
+    formula = formula_of(module, name)
+    if formula is None:
+        return module._parameters[name] if name in module._parameters else module._buffers[name]
+    if formula.was == "nothing":
+        return None
+    with torch.no_grad():
+        return formula.evaluate()
+
+
+def _shape(before: Tensor | None, module: nn.Module, name: str) -> torch.Size:
+    if before is None:
+        raise ExpressionError(
+            f"{type(module).__name__}.{name} is None: an initialiser needs a shape, give a value"
+        )
+    return before.shape
+
+
+def _install(
+    module: nn.Module,
+    name: str,
+    expression: Expression,
+    before: Tensor | None,
+    was: Was | None = None,
+) -> None:
+    """Check everything, then change the module."""
+    label, earlier = f"{type(module).__name__}.{name}", formula_of(module, name)
+    if was is None:
+        was = earlier.was if earlier else "buffer" if name in module._buffers else "parameter"
+    if earlier is None and hasattr(module, name + SUFFIX):
+        raise ExpressionError(f"{label}: {name + SUFFIX} is taken, where the leaves would go")
+    formula = Formula(expression, label, was)
+    check_cycle(formula, module, name)
+    first = first_value(formula)
+    check_value(first, before, label)
+    warn_if_not_finite(first, label)
+    if not expression_names(module):
+        module.__dict__["_order"] = (*module._parameters, *module._buffers)
+    module._parameters.pop(name, None)
+    module._buffers.pop(name, None)
+    module._non_persistent_buffers_set.discard(name)
+    module.__dict__.pop("_flat_weights", None)
+    names = {*expression_names(module), name}
+    module.__class__ = expressed(original_class(module), tuple(sorted(names)))
+    module._modules[name + SUFFIX] = formula
+    tie_to(module, name)
+
+
+def _assign(module: nn.Module, name: str, parameter: nn.Parameter) -> None:
+    if formula_of(module, name) is not None:
+        remove(module, name)
+    if name in module._buffers:
+        module._buffers[name] = parameter.detach()
+    else:
+        setattr(module, name, parameter)
+    tie_to(module, name)
+
+
+def _initial(given: Any, before: Tensor | None, label: str, exact: bool = True) -> nn.Parameter:
+    """Return a parameter with the value given, of the type and on the device of the one before."""
+    if isinstance(given, nn.Parameter):
+        parameter = given
+    elif isinstance(given, Tensor):
+        refuse_snapshot(given, label)
+        parameter = nn.Parameter(given.detach().clone())
+    elif isinstance(given, bool | int | float):
+        like = torch.empty(()) if before is None else before
+        parameter = nn.Parameter(torch.full_like(like.detach(), given))
+    elif hasattr(given, "__array__"):
+        like = torch.empty(()) if before is None else before
+        parameter = nn.Parameter(from_array(given).clone().to(like.dtype).to(like.device))
+    else:
+        raise ExpressionError(
+            f"{label}: got a {type(given).__name__}; give a number, a tensor, an initialiser or"
+            " an expression"
+        )
+    check_value(parameter, before if exact else None, label)
+    return parameter
+
+
+def _tag(module: nn.Module, name: str, tags: dict[str, bool]) -> None:
+    """Remember the tags; what an expression calls untrainable, its own new leaves are."""
+    module.__dict__.setdefault("_tags", {})[name] = tags
+    formula, parameter = formula_of(module, name), module._parameters.get(name)
+    if parameter is not None and "trainable" in tags:
+        parameter.requires_grad_(tags["trainable"])
+    for leaf in formula.program.leaves if formula else ():
+        if isinstance(leaf, Learnt) and not leaf.settled:
+            leaf.settled = True
+            leaf.parameter.requires_grad_(tags.get("trainable", True))
+
+
+def _formula(module: nn.Module, name: str) -> Formula:
+    formula = formula_of(module, name)
+    if formula is None:
+        raise ExpressionError(f"{type(module).__name__}.{name} is not computed by an expression")
+    return formula
+
+
+def _baked(value: Tensor) -> Tensor:
+    return value.detach().clone(memory_format=torch.contiguous_format)
+
+
+def _in_order(module: nn.Module) -> None:
+    """Put parameters back where they stood, since optimisers number them."""
+    for registered in (module._parameters, module._buffers):
+        for name in module.__dict__.get("_order", ()):
+            if name in registered:
+                registered[name] = registered.pop(name)
+    if not expression_names(module):
+        module.__dict__.pop("_order", None)
+        if isinstance(module, nn.RNNBase):
+            module._init_flat_weights()

@@ -1,0 +1,118 @@
+"""What users begin an expression with: `learn`, `learn_like`, `const`, `ref`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from typica.core.errors import ExpressionError, did_you_mean
+from typica.expressions.expression import (
+    Constant,
+    Learnt,
+    Reference,
+    from_array,
+    refuse_snapshot,
+)
+from typica.expressions.initialise import Initialiser, glorot
+
+
+def learn(
+    *shape: Any,
+    init: Initialiser | None = None,
+    name: str | None = None,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+    **tags: bool,
+) -> Learnt:
+    """Make a parameter to be learnt.
+
+    Args:
+        shape: Sizes, as `learn(500, 100)` or `learn((500, 100))`; or one tensor or array, the
+            initial value: a parameter is taken as it is, another tensor is copied.
+        init: From the shape to the initial value, `glorot()` where none is given.
+        name: What it is called in `named_parameters` and in saved weights.
+        dtype: Type of its numbers.
+        device: Where it lies.
+        tags: What it is, as `regularizable=False`: what is not said here, the expression says.
+            `trainable=False` freezes it.
+
+    Raises:
+        ExpressionError: The tensor given is a snapshot, or there are both a tensor and `init`.
+    """
+    first = shape[0] if len(shape) == 1 else shape
+    if hasattr(first, "__array__"):
+        if init is not None:
+            raise ExpressionError("learn takes an initial value or init, not both")
+        parameter = _parameter(first, dtype, device)
+    else:
+        sizes = (first,) if isinstance(first, int) else tuple(first)
+        initial = (init or glorot())(sizes).detach().to(dtype=dtype, device=device)
+        if tuple(initial.shape) != sizes:
+            raise ExpressionError(f"init gave {tuple(initial.shape)} when asked for {sizes}")
+        parameter = nn.Parameter(initial)
+    if "trainable" in tags:
+        parameter.requires_grad_(tags["trainable"])
+    return Learnt(parameter, name, tags, settled=parameter is first or "trainable" in tags)
+
+
+def learn_like(
+    tensor: Tensor, *, init: Initialiser | None = None, name: str | None = None, **tags: bool
+) -> Learnt:
+    """Make a parameter of a tensor's shape, type and device, that starts at its value or `init`."""
+    initial = tensor.detach().clone() if init is None else init(tensor.shape).to(tensor)
+    return learn(initial, name=name, **tags)
+
+
+def const(value: Any, *, name: str | None = None, persistent: bool = True) -> Constant:
+    """Make a constant: a buffer, which moves with the module and is never learnt.
+
+    Args:
+        value: Tensor, array or number; a tensor is taken as it is now, without its gradient's path.
+        name: What it is called in `named_buffers` and in saved weights.
+        persistent: Whether it is saved; a mask that the code can make again need not be.
+    """
+    if isinstance(value, Tensor):
+        return Constant(value.detach().clone(), name, persistent)
+    return Constant(from_array(value).clone(), name, persistent)
+
+
+def ref(module: nn.Module, attribute: str, *, tie_keys: str = "both") -> Reference:
+    """Refer to another module's parameter, buffer or expression, alive: it follows every change.
+
+    Args:
+        module: The other module.
+        attribute: The name in it, or a path such as "layers.0.weight".
+        tie_keys: "both" saves tied parameters under both names, as torch does; "source" under
+            the other module's alone.
+
+    Raises:
+        ExpressionError: There is no such parameter.
+    """
+    if tie_keys not in ("both", "source"):
+        raise ExpressionError(f'tie_keys must be "both" or "source", got {tie_keys!r}')
+    path, _, name = attribute.rpartition(".")
+    try:
+        owner = module.get_submodule(path)
+    except AttributeError as error:
+        raise ExpressionError(f"ref: {error}") from None
+    if not isinstance(getattr(owner, name, None), Tensor):
+        known = [key for key, _ in owner.named_parameters(recurse=False)]
+        known += [key for key, _ in owner.named_buffers(recurse=False)]
+        known += getattr(type(owner), "expressions", ())
+        raise ExpressionError(
+            f"ref: {type(owner).__name__} has no parameter {name!r}: {did_you_mean(name, known)}"
+        )
+    return Reference(owner, name, saved=tie_keys == "both")
+
+
+def _parameter(
+    value: Any, dtype: torch.dtype | None, device: torch.device | str | None
+) -> nn.Parameter:
+    if isinstance(value, nn.Parameter) and dtype is None and device is None:
+        return value
+    if isinstance(value, Tensor):
+        refuse_snapshot(value, "learn")
+        return nn.Parameter(value.detach().clone().to(dtype=dtype, device=device))
+    return nn.Parameter(from_array(value).clone().to(dtype=dtype, device=device))

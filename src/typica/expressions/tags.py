@@ -1,0 +1,184 @@
+"""Which parameters: by their tags, for optimisers, penalties and counts.
+
+Source: `get_params` and `get_all_params` of Lasagne, whose rules hold here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from typica.core.errors import ExpressionError, did_you_mean
+from typica.expressions.expression import Learnt
+from typica.expressions.formula import Formula, formula_of
+
+_USUAL = ("trainable", "regularizable")
+
+
+class Place(NamedTuple):
+    """A parameter of a module.
+
+    Attributes:
+        module: The module.
+        name: The parameter's name in it.
+        tags: The tags it carries.
+    """
+
+    module: nn.Module
+    name: str
+    tags: frozenset[str]
+
+
+def get_params(model: nn.Module, *, unwrap: bool = True, **tags: bool) -> list[Tensor]:
+    """Return the parameters that carry some tags and do not carry others.
+
+    Every parameter is trainable and regularizable unless it was said otherwise; biases are not
+    regularizable, frozen ones not trainable.
+
+    Args:
+        model: A module, with all it holds.
+        unwrap: Whether an expression counts as the parameters in it (what an optimiser takes),
+            or as its value (what the layers see).
+        tags: `regularizable=True`: must carry it; `regularizable=False`: must not.
+
+    Returns:
+        Each parameter once, in the order of the modules; those of an expression depth first,
+        from left to right. They carry its tags, where they have not been given their own.
+
+    Raises:
+        ExpressionError: No parameter of the model carries such a tag.
+    """
+    if unwrap:
+        found = [(leaf, own) for place in places(model) for leaf, own in _leaves(place)]
+    else:
+        found = [(getattr(p.module, p.name), p.tags) for p in places(model)]
+    known = set(_USUAL).union(*(own for _, own in found))
+    for tag in tags:
+        if tag not in known:
+            raise ExpressionError(f"no parameter carries the tag {tag!r}: {_choice(tag, known)}")
+    wanted = {tag for tag, has in tags.items() if has}
+    unwanted = set(tags) - wanted
+    kept = {id(leaf): leaf for leaf, own in found if wanted <= own and not unwanted & own}
+    return list(kept.values())
+
+
+def param_groups(
+    model: nn.Module, settings: Mapping[str, Mapping[str, Any]], **tags: bool
+) -> list[dict[str, Any]]:
+    """Return parameter groups for an optimiser.
+
+    Weight decay then acts on the leaves of expressions, not on their values: `penalty` has both.
+
+    Args:
+        model: A module, with all it holds.
+        settings: Of each tag, what the optimiser is told of the parameters that carry it, as
+            `{"regularizable": {"weight_decay": 1e-4}}`. Those of several tags get all.
+        tags: Which parameters; the trainable ones where nothing is said.
+
+    Raises:
+        ExpressionError: No parameter of the model carries such a tag.
+    """
+    carriers = {tag: {id(p) for p in get_params(model, **{tag: True})} for tag in settings}
+    groups: dict[tuple[str, ...], dict[str, Any]] = {}
+    for parameter in get_params(model, **(tags or {"trainable": True})):
+        kinds = tuple(tag for tag in settings if id(parameter) in carriers[tag])
+        if kinds not in groups:
+            told = {key: value for tag in kinds for key, value in settings[tag].items()}
+            groups[kinds] = {"params": [], **told}
+        groups[kinds]["params"].append(parameter)
+    return list(groups.values())
+
+
+def penalty(
+    model: nn.Module,
+    norm: Callable[[Tensor], Tensor] | None = None,
+    *,
+    on: str = "leaves",
+    **tags: bool,
+) -> Tensor:
+    """Return a penalty to add to a loss, summed over parameters.
+
+    Args:
+        model: A module, with all it holds.
+        norm: From a tensor to a scalar; the sum of squares where none is given.
+        on: "leaves": what is learnt, such as the logarithm of a positive weight, as weight decay
+            does; "values": what the layers see.
+        tags: Which parameters; the regularizable ones where nothing is said.
+
+    Raises:
+        ExpressionError: No parameter of the model carries such a tag.
+    """
+    if on not in ("leaves", "values"):
+        raise ExpressionError(f'on must be "leaves" or "values", got {on!r}')
+    chosen = get_params(model, unwrap=on == "leaves", **(tags or {"regularizable": True}))
+    terms = [(norm or _squares)(parameter) for parameter in chosen]
+    return torch.stack(terms).sum() if terms else torch.zeros(())
+
+
+def places(model: nn.Module) -> Iterator[Place]:
+    """Yield a model's parameters, in the order of its modules."""
+    for module in _modules(model, set()):
+        names = dict.fromkeys(module.__dict__.get("_order", ()))
+        names |= dict.fromkeys(module._parameters) | dict.fromkeys(module.__dict__.get("_tags", ()))
+        for name in names:
+            parameter, formula = module._parameters.get(name), formula_of(module, name)
+            if parameter is not None or formula is not None:
+                yield Place(module, name, _tags(module, name, parameter))
+
+
+def _modules(module: nn.Module, seen: set[int]) -> Iterator[nn.Module]:
+    """Yield a module and those in it, but not the formulas."""
+    if id(module) in seen or isinstance(module, Formula):
+        return
+    seen.add(id(module))
+    yield module
+    for child in module.children():
+        yield from _modules(child, seen)
+
+
+def _tags(module: nn.Module, name: str, parameter: Tensor | None) -> frozenset[str]:
+    usual = {"trainable": True, "regularizable": "bias" not in name.split("_")}
+    if parameter is not None:
+        usual["trainable"] = parameter.requires_grad
+    said = module.__dict__.get("_tags", {}).get(name, {})
+    return frozenset(tag for tag, has in {**usual, **said}.items() if has)
+
+
+def _leaves(place: Place) -> Iterator[tuple[nn.Parameter, frozenset[str]]]:
+    formula = formula_of(place.module, place.name)
+    if formula is None:
+        yield place.module._parameters[place.name], place.tags  # type: ignore[misc]
+    else:
+        yield from _formula_leaves(formula, place.tags)
+
+
+def _formula_leaves(
+    formula: Formula, tags: frozenset[str]
+) -> Iterator[tuple[nn.Parameter, frozenset[str]]]:
+    for kind, key, leaf in formula.sources:
+        if kind == "formula":
+            yield from _formula_leaves(formula.get_submodule(key), tags)  # type: ignore[arg-type]
+        elif kind == "part":
+            for parameter in formula.get_submodule(key).parameters():
+                yield parameter, _if_trained(parameter, tags)
+        elif kind == "parameter":
+            own = leaf.tags if isinstance(leaf, Learnt) else {}
+            without = tags - {tag for tag, has in own.items() if not has}
+            with_ = without | {tag for tag, has in own.items() if has}
+            parameter = formula.get_parameter(key)
+            yield parameter, _if_trained(parameter, with_)
+
+
+def _if_trained(parameter: nn.Parameter, tags: frozenset[str]) -> frozenset[str]:
+    return tags if parameter.requires_grad else tags - {"trainable"}
+
+
+def _choice(tag: str, known: set[str]) -> str:
+    return f"{did_you_mean(tag, known)} (there are {', '.join(sorted(known))})"
+
+
+def _squares(parameter: Tensor) -> Tensor:
+    return parameter.square().sum()
