@@ -17,7 +17,7 @@ from typica.expressions.formula import Formula
 
 @contextmanager
 def cached(model: nn.Module) -> Iterator[None]:
-    """Evaluate each expression of a model once a step, within `with cached(model):`.
+    """Evaluate each expression of a model once a step, within a `with` block.
 
     A value is computed when it is first read and kept until a leaf changes, an optimiser steps,
     the gradient has passed through it, or the block ends; gradients and autocast being switched
@@ -39,7 +39,7 @@ def cached(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def checked(model: nn.Module) -> Iterator[None]:
-    """Check every value of a model's expressions when it is read, within `with checked(model):`.
+    """Check every value of a model's expressions when it is read, within a block.
 
     For finding mistakes: it takes time, and keeps the last value of each expression.
 
@@ -62,7 +62,7 @@ def _reading(model: nn.Module, read: Callable[[Formula, Reader | None], Tensor])
     formulas = [module for module in model.modules() if isinstance(module, Formula)]
     before = [formula.reader for formula in formulas]
     for formula, reader in zip(formulas, before, strict=True):
-        formula.reader = lambda formula, reader=reader: read(formula, reader)  # type: ignore[misc]
+        formula.reader = lambda formula, reader=reader: read(formula, reader)
     try:
         yield
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from torch import Tensor, nn
@@ -12,13 +11,18 @@ from typica.core.errors import ExpressionError
 from typica.expressions.formula import SUFFIX
 
 
-@cache
 def expressed(original: type[nn.Module], names: tuple[str, ...]) -> type[nn.Module]:
     """Return the subclass of a module's class in which some parameters are computed.
 
     It has the name of the original, so that messages, tracers and users see what they know; it
     is pickled as the original and the names.
     """
+    if (original, names) not in _MADE:
+        _MADE[original, names] = _make(original, names)
+    return _MADE[original, names]
+
+
+def _make(original: type[nn.Module], names: tuple[str, ...]) -> type[nn.Module]:
     body: dict[str, Any] = {name: _property(name) for name in names}
     body |= {"__module__": original.__module__, "__qualname__": original.__qualname__}
     body |= {"__doc__": original.__doc__, "_original": original, "_expressions": names}
@@ -37,7 +41,8 @@ def expressed(original: type[nn.Module], names: tuple[str, ...]) -> type[nn.Modu
         return _rebuild, (original, names, make, args), *rest
 
     body |= {"register_parameter": register_parameter, "__reduce_ex__": reduce_ex}
-    cls = type(original)(original.__name__, (original,), body)
+    metaclass: Any = type(original)
+    cls = metaclass(original.__name__, (original,), body)
     return cls
 
 
@@ -95,3 +100,4 @@ _RNN: dict[str, Any] = {
 }
 
 _ADAPTERS: dict[type[nn.Module], dict[str, Any]] = {nn.RNNBase: _RNN}
+_MADE: dict[tuple[type[nn.Module], tuple[str, ...]], type[nn.Module]] = {}

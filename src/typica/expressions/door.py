@@ -25,7 +25,8 @@ def check_module(module: nn.Module, name: str) -> None:
     """
     label = f"{type(module).__name__}.{name}"
     _check_kind(module, label)
-    if is_lazy(module._parameters.get(name)):
+    present = module._parameters.get(name)
+    if present is not None and is_lazy(present):
         raise ExpressionError(
             f"{label} is lazy and has no shape yet: call the module once to materialise it"
             " before set_param"

@@ -245,7 +245,8 @@ def _baked(value: Tensor) -> Tensor:
 
 def _in_order(module: nn.Module) -> None:
     """Put parameters back where they stood, since optimisers number them."""
-    for registered in (module._parameters, module._buffers):
+    both: tuple[dict[str, Any], ...] = (module._parameters, module._buffers)
+    for registered in both:
         for name in module.__dict__.get("_order", ()):
             if name in registered:
                 registered[name] = registered.pop(name)

@@ -52,9 +52,7 @@ def learn(
         if tuple(initial.shape) != sizes:
             raise ExpressionError(f"init gave {tuple(initial.shape)} when asked for {sizes}")
         parameter = nn.Parameter(initial)
-    if "trainable" in tags:
-        parameter.requires_grad_(tags["trainable"])
-    return Learnt(parameter, name, tags, settled=parameter is first or "trainable" in tags)
+    return _leaf(parameter, name, tags, taken=parameter is first)
 
 
 def learn_like(
@@ -62,7 +60,7 @@ def learn_like(
 ) -> Learnt:
     """Make a parameter of a tensor's shape, type and device, that starts at its value or `init`."""
     initial = tensor.detach().clone() if init is None else init(tensor.shape).to(tensor)
-    return learn(initial, name=name, **tags)
+    return _leaf(nn.Parameter(initial), name, tags)
 
 
 def const(value: Any, *, name: str | None = None, persistent: bool = True) -> Constant:
@@ -105,6 +103,14 @@ def ref(module: nn.Module, attribute: str, *, tie_keys: str = "both") -> Referen
             f"ref: {type(owner).__name__} has no parameter {name!r}: {did_you_mean(name, known)}"
         )
     return Reference(owner, name, saved=tie_keys == "both")
+
+
+def _leaf(
+    parameter: nn.Parameter, name: str | None, tags: dict[str, bool], taken: bool = False
+) -> Learnt:
+    if "trainable" in tags:
+        parameter.requires_grad_(tags["trainable"])
+    return Learnt(parameter, name, tags, settled=taken or "trainable" in tags)
 
 
 def _parameter(
