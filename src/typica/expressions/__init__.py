@@ -16,10 +16,13 @@ from typica.expressions.formula import retie
 from typica.expressions.initialise import constant, filled, glorot, normal, ones, uniform, zeros
 from typica.expressions.install import add_param, get_expression, remove, set_param, value
 from typica.expressions.leaves import const, learn, learn_like, ref
+from typica.expressions.ready.lowrank import factor, low_rank
+from typica.expressions.stateless import WithParams, with_params
 from typica.expressions.tags import get_params, param_groups, penalty
 
 __all__ = [
     "Expression",
+    "WithParams",
     "add_param",
     "cached",
     "check_optimizer",
@@ -28,12 +31,14 @@ __all__ = [
     "constant",
     "exp",
     "expr",
+    "factor",
     "filled",
     "get_expression",
     "get_params",
     "glorot",
     "learn",
     "learn_like",
+    "low_rank",
     "normal",
     "ones",
     "param_groups",
@@ -45,5 +50,6 @@ __all__ = [
     "softplus",
     "uniform",
     "value",
+    "with_params",
     "zeros",
 ]

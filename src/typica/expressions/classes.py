@@ -26,9 +26,10 @@ def _make(original: type[nn.Module], names: tuple[str, ...]) -> type[nn.Module]:
     body: dict[str, Any] = {name: _property(name) for name in names}
     body |= {"__module__": original.__module__, "__qualname__": original.__qualname__}
     body |= {"__doc__": original.__doc__, "_original": original, "_expressions": names}
-    for base, methods in _ADAPTERS.items():
-        if issubclass(original, base):
-            body |= methods
+    if issubclass(original, nn.RNNBase):
+        body |= _RNN
+    if original.forward in TWO_STEPS:
+        body["forward"] = TWO_STEPS[original.forward]
 
     def register_parameter(self: Any, name: str, param: nn.Parameter | None) -> None:
         if name in names and name not in self._parameters:
@@ -48,12 +49,13 @@ def _make(original: type[nn.Module], names: tuple[str, ...]) -> type[nn.Module]:
 
 def original_class(module: nn.Module) -> type[nn.Module]:
     """Return the class that a module had before its first expression."""
-    return getattr(type(module), "_original", type(module))
+    # Not inherited: a class that torch derived from one of ours is an original itself.
+    return type(module).__dict__.get("_original", type(module))
 
 
 def expression_names(module: nn.Module) -> tuple[str, ...]:
-    """Return the names of a module's parameters that are computed."""
-    return getattr(type(module), "_expressions", ())
+    """Return the names of the parameters that a module's class computes."""
+    return type(module).__dict__.get("_expressions", ())
 
 
 def _property(name: str) -> property:
@@ -99,5 +101,7 @@ _RNN: dict[str, Any] = {
     "flatten_parameters": lambda module: None,
 }
 
-_ADAPTERS: dict[type[nn.Module], dict[str, Any]] = {nn.RNNBase: _RNN}
+# Forward methods that take a product apart: ready/lowrank.py puts them here.
+TWO_STEPS: dict[Callable[..., Any], Callable[..., Any]] = {}
+
 _MADE: dict[tuple[type[nn.Module], tuple[str, ...]], type[nn.Module]] = {}

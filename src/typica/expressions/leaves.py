@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from typica.core.errors import ExpressionError, did_you_mean
+from typica.expressions.classes import expression_names
 from typica.expressions.expression import (
     Constant,
     Learnt,
@@ -98,7 +99,7 @@ def ref(module: nn.Module, attribute: str, *, tie_keys: str = "both") -> Referen
     if not isinstance(getattr(owner, name, None), Tensor):
         known = [key for key, _ in owner.named_parameters(recurse=False)]
         known += [key for key, _ in owner.named_buffers(recurse=False)]
-        known += getattr(type(owner), "expressions", ())
+        known += expression_names(owner)
         raise ExpressionError(
             f"ref: {type(owner).__name__} has no parameter {name!r}: {did_you_mean(name, known)}"
         )

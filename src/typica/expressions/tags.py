@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from typica.core.errors import ExpressionError, did_you_mean
 from typica.expressions.expression import Learnt
-from typica.expressions.formula import Formula, formula_of
+from typica.expressions.formula import SUFFIX, Formula
 
 _USUAL = ("trainable", "regularizable")
 
@@ -24,11 +24,13 @@ class Place(NamedTuple):
     Attributes:
         module: The module.
         name: The parameter's name in it.
+        parameter: The parameter, or what computes it.
         tags: The tags it carries.
     """
 
     module: nn.Module
     name: str
+    parameter: nn.Parameter | Formula
     tags: frozenset[str]
 
 
@@ -54,7 +56,7 @@ def get_params(model: nn.Module, *, unwrap: bool = True, **tags: bool) -> list[T
     if unwrap:
         found = [(leaf, own) for place in places(model) for leaf, own in _leaves(place)]
     else:
-        found = [(getattr(p.module, p.name), p.tags) for p in places(model)]
+        found = [(_value(place.parameter), place.tags) for place in places(model)]
     known = set(_USUAL).union(*(own for _, own in found))
     for tag in tags:
         if tag not in known:
@@ -121,12 +123,17 @@ def penalty(
 def places(model: nn.Module) -> Iterator[Place]:
     """Yield a model's parameters, in the order of its modules."""
     for module in _modules(model, set()):
-        names = dict.fromkeys(module.__dict__.get("_order", ()))
-        names |= dict.fromkeys(module._parameters) | dict.fromkeys(module.__dict__.get("_tags", ()))
-        for name in names:
-            parameter, formula = module._parameters.get(name), formula_of(module, name)
-            if parameter is not None or formula is not None:
-                yield Place(module, name, _tags(module, name, parameter))
+        formulas = {
+            key.removesuffix(SUFFIX): child
+            for key, child in module._modules.items()
+            if isinstance(child, Formula)
+        }
+        present = {**module._parameters, **formulas}
+        # The order is of before the first expression; what was added stands at the end.
+        for name in dict.fromkeys([*module.__dict__.get("_order", ()), *present]):
+            parameter = present.get(name)
+            if parameter is not None:
+                yield Place(module, name, parameter, _tags(module, name, parameter))
 
 
 def _modules(module: nn.Module, seen: set[int]) -> Iterator[nn.Module]:
@@ -139,20 +146,24 @@ def _modules(module: nn.Module, seen: set[int]) -> Iterator[nn.Module]:
         yield from _modules(child, seen)
 
 
-def _tags(module: nn.Module, name: str, parameter: Tensor | None) -> frozenset[str]:
-    usual = {"trainable": True, "regularizable": "bias" not in name.split("_")}
-    if parameter is not None:
+def _tags(module: nn.Module, name: str, parameter: nn.Parameter | Formula) -> frozenset[str]:
+    last = parameter.label.rpartition(".")[2] if isinstance(parameter, Formula) else name
+    usual = {"trainable": True, "regularizable": "bias" not in last.split("_")}
+    if isinstance(parameter, nn.Parameter):
         usual["trainable"] = parameter.requires_grad
     said = module.__dict__.get("_tags", {}).get(name, {})
     return frozenset(tag for tag, has in {**usual, **said}.items() if has)
 
 
+def _value(parameter: nn.Parameter | Formula) -> Tensor:
+    return parameter if isinstance(parameter, nn.Parameter) else parameter.value()
+
+
 def _leaves(place: Place) -> Iterator[tuple[nn.Parameter, frozenset[str]]]:
-    formula = formula_of(place.module, place.name)
-    if formula is None:
-        yield place.module._parameters[place.name], place.tags  # type: ignore[misc]
+    if isinstance(place.parameter, nn.Parameter):
+        yield place.parameter, place.tags
     else:
-        yield from _formula_leaves(formula, place.tags)
+        yield from _formula_leaves(place.parameter, place.tags)
 
 
 def _formula_leaves(
