@@ -70,12 +70,37 @@ def _reading(model: nn.Module, read: Callable[[Formula, Reader | None], Tensor])
             formula.reader = reader
 
 
-class _Entry:
-    """One value, and what it was computed from."""
+class _Seen:
+    """A value that was read, and whether it has been changed since."""
 
-    def __init__(self, value: Tensor, made_from: list[Any]) -> None:
-        self.value, self.made_from, self.spent = value, made_from, False
-        self.version = _version(value)
+    def __init__(self, formula: Formula, value: Tensor, leaves: list[Any]) -> None:
+        self.formula, self.value = formula, value
+        # What is a leaf itself, or shows one from another side, changes as its leaf does.
+        borrowed = value._base is not None or any(value is leaf for leaf in leaves)
+        self.version = None if borrowed else _version(value)
+
+    def refuse_changed(self) -> None:
+        """Raise if the value was changed in place.
+
+        Raises:
+            ExpressionError: It was, and the change would be lost.
+        """
+        if self.version in (None, _version(self.value)):
+            return
+        raise ExpressionError(
+            f"{self.formula.label}: you changed a temporary: it is computed by {self.formula!r} at"
+            " each read, so a change in place is lost; change its leaves (get_params), or"
+            " remove() first"
+        )
+
+
+class _Entry(_Seen):
+    """A value that is kept, and what it was computed from."""
+
+    def __init__(self, formula: Formula, leaves: list[Any], state: list[Any]) -> None:
+        value = formula.program.run(leaves)
+        super().__init__(formula, value, leaves)
+        self.state, self.spent = state, False
         if value.requires_grad and not value.is_leaf:
             # Its graph is freed by then.
             value.register_hook(self._spend)
@@ -94,48 +119,35 @@ class _Cache:
     def read(self, formula: Formula) -> Tensor:
         entry = self.entries.get(id(formula))
         if entry is not None:
-            refuse_changed(formula, entry.value, entry.version)
+            entry.refuse_changed()
         leaves = formula.leaf_values()
-        made_from = _state(leaves)
-        if entry is None or entry.spent or not _same(entry.made_from, made_from):
-            entry = _Entry(formula.program.run(leaves), made_from)
-            self.entries[id(formula)] = entry
+        state = _state(leaves)
+        if entry is None or entry.spent or not _same(entry.state, state):
+            entry = self.entries[id(formula)] = _Entry(formula, leaves, state)
         return entry.value
 
 
 class _Watch:
     def __init__(self) -> None:
-        self.seen: dict[int, tuple[Formula, Tensor, int]] = {}
+        self.seen: dict[int, _Seen] = {}
 
     def read(self, formula: Formula, reader: Reader | None) -> Tensor:
-        self.look(formula)
+        before = self.seen.pop(id(formula), None)
+        if before is not None:
+            before.refuse_changed()
         value = reader(formula) if reader else formula.evaluate()
-        before = self.seen.get(id(formula))
-        check_value(value, before[1] if before else None, formula.label)
+        check_value(value, before.value if before else None, formula.label)
         if not torch.isfinite(value).all():
             raise ExpressionError(f"{formula.label}: {formula!r} is not finite")
+        seen = _Seen(formula, value, formula.leaf_values())
         # Detached it keeps the memory and the version, but not the graph.
-        self.seen[id(formula)] = formula, value.detach(), _version(value)
+        seen.value = value.detach()
+        self.seen[id(formula)] = seen
         return value
 
-    def look(self, formula: Formula | None = None) -> None:
-        """Raise if a value was changed since it was read."""
-        for known, value, version in list(self.seen.values()):
-            if formula is None or known is formula:
-                refuse_changed(known, value, version)
-
-
-def refuse_changed(formula: Formula, value: Tensor, version: int) -> None:
-    """Raise if an evaluated value was changed in place.
-
-    Raises:
-        ExpressionError: It was, and the change would be lost.
-    """
-    if _version(value) != version:
-        raise ExpressionError(
-            f"{formula.label}: you changed a temporary: it is computed by {formula!r} at each"
-            " read, so a change in place is lost; change its leaves (get_params), or remove() first"
-        )
+    def look(self) -> None:
+        for seen in self.seen.values():
+            seen.refuse_changed()
 
 
 def _state(leaves: list[Any]) -> list[Any]:

@@ -42,6 +42,8 @@ def _make(original: type[nn.Module], names: tuple[str, ...]) -> type[nn.Module]:
         return _rebuild, (original, names, make, args), *rest
 
     body |= {"register_parameter": register_parameter, "__reduce_ex__": reduce_ex}
+    if hasattr(original, "reset_parameters"):
+        body["reset_parameters"] = _reset_parameters
     metaclass: Any = type(original)
     cls = metaclass(original.__name__, (original,), body)
     return cls
@@ -79,6 +81,14 @@ def _refuse(module: nn.Module, name: str) -> None:
     raise ExpressionError(
         f"{type(module).__name__}.{name} is computed by {module._modules[name + SUFFIX]!r} and"
         f" cannot be assigned: use set_param, or remove(module, {name!r}) first"
+    )
+
+
+def _reset_parameters(module: nn.Module) -> None:
+    name = expression_names(module)[0]
+    raise ExpressionError(
+        f"{type(module).__name__}.{name} is computed: reset_parameters would change a temporary;"
+        f" initialise its leaves, by init= or those that get_params gives, or remove() first"
     )
 
 

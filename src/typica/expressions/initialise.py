@@ -41,10 +41,10 @@ def glorot(gain: float = 1.0, *, generator: Generator | None = None) -> Initiali
 
     def initialise(shape: Sequence[int]) -> Tensor:
         if len(shape) < 2:
-            return torch.zeros(*shape)
+            return torch.zeros(tuple(shape))
         taps = math.prod(shape[2:])
         bound = gain * math.sqrt(6 / ((shape[0] + shape[1]) * taps))
-        return torch.empty(*shape).uniform_(-bound, bound, generator=generator)
+        return torch.empty(tuple(shape)).uniform_(-bound, bound, generator=generator)
 
     return initialise
 
@@ -56,7 +56,7 @@ def filled(fill: Callable[..., Any], *args: Any, **settings: Any) -> Initialiser
 
 def _drawn(fill: Callable[[Tensor], Any]) -> Initialiser:
     def initialise(shape: Sequence[int]) -> Tensor:
-        leaf = torch.empty(*shape)
+        leaf = torch.empty(tuple(shape))
         with torch.no_grad():
             fill(leaf)
         return leaf

@@ -134,6 +134,8 @@ def value(module: nn.Module, name: str) -> Tensor:
 def _owner(module: nn.Module, path: str) -> tuple[nn.Module, str]:
     """Follow a path to the module that holds a parameter."""
     place, _, name = path.rpartition(".")
+    if not place:
+        return module, name
     try:
         return module.get_submodule(place), name
     except AttributeError as error:

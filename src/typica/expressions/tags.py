@@ -54,7 +54,9 @@ def get_params(model: nn.Module, *, unwrap: bool = True, **tags: bool) -> list[T
         ExpressionError: No parameter of the model carries such a tag.
     """
     if unwrap:
-        found = [(leaf, own) for place in places(model) for leaf, own in _leaves(place)]
+        found: list[tuple[Tensor, frozenset[str]]] = [
+            (leaf, own) for place in places(model) for leaf, own in _leaves(place)
+        ]
     else:
         found = [(_value(place.parameter), place.tags) for place in places(model)]
     known = set(_USUAL).union(*(own for _, own in found))
