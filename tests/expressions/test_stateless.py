@@ -24,7 +24,7 @@ def test_a_module_is_called_with_expressions_and_stays_as_it_was():
 def test_the_leaves_are_trained_and_what_they_replace_is_not():
     model, x = nn.Linear(3, 1), torch.rand(8, 3)
     changed = with_params(model, {"weight": exp(learn(1, 3))})
-    optimizer = torch.optim.SGD([p for p in changed.parameters() if p.requires_grad], 0.1)
+    optimizer = torch.optim.SGD([p for p in changed.parameters() if p.requires_grad], 0.3)
     losses = []
 
     for _ in range(60):

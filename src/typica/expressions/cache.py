@@ -87,6 +87,7 @@ class _Seen:
         """
         if self.version in (None, _version(self.value)):
             return
+        self.version = None  # it is said once
         raise ExpressionError(
             f"{self.formula.label}: you changed a temporary: it is computed by {self.formula!r} at"
             " each read, so a change in place is lost; change its leaves (get_params), or"
@@ -117,13 +118,14 @@ class _Cache:
         self.entries.clear()
 
     def read(self, formula: Formula) -> Tensor:
-        entry = self.entries.get(id(formula))
+        entry = self.entries.pop(id(formula), None)
         if entry is not None:
             entry.refuse_changed()
         leaves = formula.leaf_values()
         state = _state(leaves)
         if entry is None or entry.spent or not _same(entry.state, state):
-            entry = self.entries[id(formula)] = _Entry(formula, leaves, state)
+            entry = _Entry(formula, leaves, state)
+        self.entries[id(formula)] = entry
         return entry.value
 
 
@@ -132,7 +134,7 @@ class _Watch:
         self.seen: dict[int, _Seen] = {}
 
     def read(self, formula: Formula, reader: Reader | None) -> Tensor:
-        before = self.seen.pop(id(formula), None)
+        before = self.seen.get(id(formula))
         if before is not None:
             before.refuse_changed()
         value = reader(formula) if reader else formula.evaluate()
