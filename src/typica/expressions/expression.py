@@ -10,6 +10,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator
 from functools import partial
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -263,7 +264,42 @@ def expr(function: Callable[..., Any], /, *inputs: Any, **settings: Any) -> Expr
         )
     if isinstance(function, nn.Module):
         return Call(called, Part(function), *inputs, **settings)
-    return Call(function, *inputs, **settings)
+    return Call(_importable(function), *inputs, **settings)
+
+
+class TorchFunction:
+    """One of torch's functions that pickle does not find by the name it bears.
+
+    Args:
+        home: Where it is: a key of `_HOMES`.
+        name: Its name there.
+    """
+
+    def __init__(self, home: str, name: str) -> None:
+        self.home, self.__name__ = home, name
+        self.function = getattr(_HOMES[home], name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it."""
+        return self.function(*args, **kwargs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TorchFunction, (self.home, self.__name__)
+
+
+_HOMES = {"Tensor": Tensor, "functional": torch.nn.functional, "torch": torch}
+
+
+def _importable(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function as something that can be pickled, where it is one of torch's wrappers."""
+    path = getattr(function, "__qualname__", "")
+    if not isinstance(function, FunctionType) or "." not in path:
+        return function
+    for home, holder in _HOMES.items():
+        for name in dir(holder):
+            if getattr(holder, name, None) is function:
+                return TorchFunction(home, name)
+    return function
 
 
 def called(module: nn.Module, *inputs: Any, **settings: Any) -> Any:

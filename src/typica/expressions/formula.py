@@ -70,7 +70,7 @@ class Formula(nn.Module):
 
     def leaf_values(self) -> list[Any]:
         """Return the values of the leaves, those of other formulas through their own cache."""
-        if self.records and not torch.compiler.is_compiling():
+        if not torch.compiler.is_compiling():
             self._follow()
         parameters, buffers, modules = self._parameters, self._buffers, self._modules
         values: list[Any] = []
@@ -126,17 +126,23 @@ class Formula(nn.Module):
         return "parameter"
 
     def _follow(self) -> None:
-        """Tie again where a module that is referred to has another parameter than it had."""
+        """Tie again where whoever shares a parameter has another one than was registered."""
         for kind, key, leaf in self.sources:
-            if kind != "parameter" or not isinstance(leaf, Reference):
+            if kind != "parameter":
                 continue
-            held = leaf.module._parameters.get(leaf.attribute)
+            held = _held(leaf)
             if held is self._parameters[key] or held is self.records[key]:
                 continue
             # What `functional_call` puts there for a moment is no parameter.
-            if held is None or isinstance(held, nn.Parameter):
+            if held is not None or leaf.attribute not in leaf.module._parameters:
                 self.tie()
                 return
+
+    def named_modules(self, *args: Any, **kwargs: Any) -> Iterator[tuple[str, nn.Module]]:
+        """Yield as a module does; whoever lists parameters comes by here first."""
+        if not torch.compiler.is_compiling():
+            self._follow()
+        return super().named_modules(*args, **kwargs)
 
     def _reconcile(self) -> None:
         """Let all who share a parameter hold the same one, whoever's was replaced."""

@@ -242,7 +242,8 @@ def _formula(module: nn.Module, name: str) -> Formula:
 
 
 def _baked(value: Tensor) -> Tensor:
-    return value.detach().clone(memory_format=torch.contiguous_format)
+    # Strides are kept: on a transposed copy a layer gives the same bits, on another it may not.
+    return value.detach().clone()
 
 
 def _in_order(module: nn.Module) -> None:
