@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from typica.core.errors import ExpressionError
@@ -99,15 +101,19 @@ class _Entry(_Seen):
     """A value that is kept, and what it was computed from."""
 
     def __init__(self, formula: Formula, leaves: list[Any], state: list[Any]) -> None:
-        value = formula.program.run(leaves)
+        with _aside():
+            value = formula.program.run(leaves)
         super().__init__(formula, value, leaves)
         self.state, self.spent = state, False
         if value.requires_grad and not value.is_leaf:
-            # Its graph is freed by then.
-            value.register_hook(self._spend)
+            # Its graph is freed by then. Weak, or value and entry would keep each other alive.
+            entry = weakref.ref(self)
+            value.register_hook(lambda _: _spend(entry()))
 
-    def _spend(self, gradient: Tensor) -> None:
-        self.spent = True
+
+def _spend(entry: _Entry | None) -> None:
+    if entry is not None:
+        entry.spent = True
 
 
 class _Cache:
@@ -150,6 +156,28 @@ class _Watch:
     def look(self) -> None:
         for seen in self.seen.values():
             seen.refuse_changed()
+
+
+@contextmanager
+def _aside() -> Iterator[None]:
+    """Keep what an evaluation saves from activation checkpoints, which count what is saved.
+
+    The pass that they repeat reads the kept value and would save less than the first.
+    """
+    try:
+        hooks = saved_tensors_hooks(_itself, _itself)
+        hooks.__enter__()
+    except RuntimeError:  # torch.func allows none: there are no checkpoints in there either
+        yield
+        return
+    try:
+        yield
+    finally:
+        hooks.__exit__()
+
+
+def _itself(tensor: Tensor) -> Tensor:
+    return tensor
 
 
 def _state(leaves: list[Any]) -> list[Any]:

@@ -60,7 +60,7 @@ class Formula(nn.Module):
 
     def value(self) -> Tensor:
         """Return the parameter's value, through the cache or the check that is in force."""
-        if self.reader is None or torch.compiler.is_compiling():
+        if torch.compiler.is_compiling() or self.reader is None:
             return self.evaluate()
         return self.reader(self)
 
