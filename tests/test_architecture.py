@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "objectives": _PURE,
     "systems": _PURE | {"layers", "objectives"},
     "data": _BASE | {"signal", "score", "images"},
-    "decoding": _BASE | {"signal", "score", "images"},
+    "decoding": _PURE,
     "typicality": _BASE | {"signal", "score", "images"},
     "engines": _BASE | {"signal", "score", "images", "layers"},
     "training": _ALL_BUT_SYSTEMS,

@@ -12,6 +12,8 @@ from typica.engines.compile import compile_sampler
 
 CONFIGURATIONS = [
     {},
+    {"weight_norm": True},
+    {"tied": True, "head": [8]},
     {"kernel": 3, "input_kernel": 2},
     {"kernel": 1},
     {"embedding": 6, "bias": False},

@@ -19,6 +19,8 @@ CONFIGURATIONS = [
     {"kernel": 3},
     {"stacks": 2, "layers": 3, "input_kernel": 3},
     {"embedding": 6, "bias": False},
+    ROLL | {"embedding": 6, "weight_norm": True, "context_stacks": 1, "context_layers": 2},
+    {"tied": True, "head": [8]},
     {"quantiser": "mulaw-rounding"},
     SIXTEEN_BITS,
     {"output": "logistics", "components": 3},
@@ -321,6 +323,8 @@ def test_mono_audio_without_its_channel_axis_is_refused():
         ({"chanels": 8}, "no setting 'model.chanels': did you mean 'channels'"),
         ({"output": "gaussian"}, "needs model.input=scalar"),
         ({"local": "roll"}, "needs model.local_channels and model.hop"),
+        ({"tied": True}, "vectors as wide as the last of model.head: 8 and 16"),
+        ({"tied": True, "output": "logistics"}, "model.tied needs input=onehot"),
         ({"bits": 20}, "1 to 16 bits"),
         ({"labels": -1}, "model.labels must not be below 0, got -1"),
         ({"embedding": -3}, "model.embedding must not be below 0"),
@@ -339,9 +343,19 @@ def test_settings_that_cannot_be_are_refused(settings, sentence):
         registry.build("wavenet", "tiny", **settings)
 
 
-@pytest.mark.parametrize("settings", [{}, {"kernel": 3, "labels": 3}, ROLL])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"kernel": 3, "labels": 3},
+        ROLL,
+        {"weight_norm": True},
+        {"tied": True, "skip": 3, "head": []},
+    ],
+)
 def test_gradients_are_those_of_finite_differences(settings):
-    model = build(layers=3, channels=3, gate=3, skip=4, head=[4], bits=3, **settings).double()
+    small = {"layers": 3, "channels": 3, "gate": 3, "skip": 4, "head": [4], "bits": 3}
+    model = build(**small | settings).double()
     audio, condition = noise(2, 20), told(model, 2, 40)
     loss = model.log_prob(audio, condition).sum()
     gradients = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
@@ -357,6 +371,35 @@ def test_gradients_are_those_of_finite_differences(settings):
             parameter.data -= sign * 1e-5 * direction
         slope = (change[0] - change[1]) / 2e-5
         assert (gradient * direction).sum().item() == pytest.approx(slope, rel=1e-4, abs=1e-6)
+
+
+def test_weight_norm_begins_as_the_plain_network_and_forgets_the_lengths_of_directions():
+    torch.manual_seed(0)
+    plain = registry.build("wavenet", "tiny", **ROLL)
+    torch.manual_seed(0)
+    model = registry.build("wavenet", "tiny", weight_norm=True, **ROLL)
+    for network in (plain, model):
+        network.head.last.weight.data.copy_(torch.randn(256, 16, generator=seeded(2)))
+    audio, condition = noise(), told(plain)
+    before = model.log_prob(audio, condition)
+    torch.testing.assert_close(before, plain.log_prob(audio, condition))
+
+    for name, parameter in model.named_parameters():
+        if name.endswith(".direction"):
+            parameter.data *= 3
+
+    torch.testing.assert_close(model.log_prob(audio, condition), before)
+    assert sum("gain" in name for name, _ in model.named_parameters()) == 4 * 5 + 1
+
+
+def test_a_tied_network_has_one_table():
+    model = build(tied=True, head=[8])
+    plain = build(head=[8])
+    count, free = (sum(p.numel() for p in m.parameters()) for m in (model, plain))
+
+    assert count == free - 256 * 8 + 1
+    gain, table = model.head.last.weight_expr.gain, model.input.tables[0].weight
+    torch.testing.assert_close(model.head.last.weight, gain * table)
 
 
 def test_it_learns_a_tone_that_no_markov_chain_can():

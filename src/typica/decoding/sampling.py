@@ -14,6 +14,7 @@ from typica.core.model import BLOCK, AutoregressiveModel, Model, State
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import draw
 from typica.decoding.temperature import tempered
+from typica.expressions import cached
 
 TELL_EVERY = 256  # samples between two movements of the bar
 
@@ -60,17 +61,19 @@ def draw_samples(
         ConfigError: The model cannot take what was asked.
     """
     if isinstance(model, AutoregressiveModel):
-        return ancestral(
-            model,
-            count,
-            length,
-            temperature=temperature,
-            generator=generator,
-            prompt=prompt,
-            condition=condition,
-            sampler=sampler,
-            progress=progress,
-        )
+        # Weights that are computed are computed once, not at every sample.
+        with cached(model):
+            return ancestral(
+                model,
+                count,
+                length,
+                temperature=temperature,
+                generator=generator,
+                prompt=prompt,
+                condition=condition,
+                sampler=sampler,
+                progress=progress,
+            )
     if temperature != 1 or prompt is not None:
         name = type(model).__name__
         raise ConfigError(f"{name} is not autoregressive: it takes no temperature and no prompt")

@@ -15,6 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from typica.expressions import set_param
+from typica.expressions import weight_norm as direction_and_length
+
 
 class GatedStack(nn.Module):
     """Stacks of gated layers, with dilations 1, 2, 4, ... in each.
@@ -30,6 +33,7 @@ class GatedStack(nn.Module):
         kernel: Taps of the dilated convolutions.
         told: Channels of the condition, 0 for none.
         bias: Whether the layers have biases.
+        weight_norm: Whether direction and length of each column of weights are learnt apart.
     """
 
     def __init__(
@@ -43,13 +47,21 @@ class GatedStack(nn.Module):
         kernel: int,
         told: int = 0,
         bias: bool = True,
+        weight_norm: bool = False,
     ) -> None:
         super().__init__()
         self.width = skip
         dilations = [2**layer for _ in range(stacks) for layer in range(layers)]
         self.memories = [(kernel - 1) * dilation for dilation in dilations]
         self.layers = nn.ModuleList(
-            GatedLayer(channels, gate, skip, kernel=kernel, dilation=2**layer, told=told, bias=bias)
+            GatedLayer(
+                *(channels, gate, skip),
+                kernel=kernel,
+                dilation=2**layer,
+                told=told,
+                bias=bias,
+                weight_norm=weight_norm,
+            )
             for _ in range(stacks)
             for layer in range(layers)
         )
@@ -103,6 +115,7 @@ class GatedLayer(nn.Module):
         dilation: Samples between taps.
         told: Channels of the condition, 0 for none.
         bias: Whether the convolutions have biases.
+        weight_norm: Whether direction and length of each column of weights are learnt apart.
     """
 
     def __init__(
@@ -115,6 +128,7 @@ class GatedLayer(nn.Module):
         dilation: int,
         told: int = 0,
         bias: bool = True,
+        weight_norm: bool = False,
     ) -> None:
         super().__init__()
         self.dilation = dilation
@@ -125,6 +139,9 @@ class GatedLayer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(2 * gate)) if bias else None
         self.residual_bias = nn.Parameter(torch.zeros(channels)) if bias else None
         self.skip_bias = nn.Parameter(torch.zeros(skip)) if bias else None
+        if weight_norm:
+            for name in ("taps", "residual", "skip", *(["told"] if told else [])):
+                set_param(self, name, direction_and_length(getattr(self, name), dim=-1))
 
     def forward(
         self, x: Tensor, history: Tensor, skips: Tensor, told: Tensor | None = None

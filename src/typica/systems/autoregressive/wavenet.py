@@ -24,6 +24,7 @@ from typica.core.condition import Condition, Need, check_condition
 from typica.core.config import Config
 from typica.core.errors import ConfigError, ShapeError
 from typica.core.model import AutoregressiveModel
+from typica.expressions import learn, ref, set_param, weight_norm, zeros
 from typica.layers.distributions import Amplitude, DiscretisedLogisticMixture, Levels
 from typica.layers.gated import GatedStack
 from typica.layers.upsampling import Upsampling
@@ -50,6 +51,9 @@ class WaveNetConfig(Config):
         skip: Width of the skip path.
         head: Widths of the 1x1 convolutions between the skips and the output.
         bias: Whether the layers of the stacks have biases.
+        weight_norm: Whether direction and length of weights are learnt apart (Salimans and
+            Kingma, 2016); tables and the last layer are left out.
+        tied: Whether the last layer's weights are the levels' vectors, times a gain.
         input: "onehot": each level has a vector; "scalar": the amplitude itself is read.
         input_kernel: Taps of the first convolution.
         embedding: Width of the vectors before a 1x1 convolution to `channels`; 0 for none.
@@ -78,6 +82,8 @@ class WaveNetConfig(Config):
     skip: int = 256
     head: tuple[int, ...] = (256,)
     bias: bool = True
+    weight_norm: bool = False
+    tied: bool = False
     input: Literal["onehot", "scalar"] = "onehot"
     input_kernel: int = 1
     embedding: int = 0
@@ -108,6 +114,18 @@ class WaveNetConfig(Config):
         if self.local == "label" or (not self.local and (self.local_channels or self.hop)):
             raise ConfigError("model.local must name the frames to be told, such as roll")
         quantiser(self.quantiser, self.bits)
+        if self.tied:
+            self._check_tied()
+
+    def _check_tied(self) -> None:
+        kinds = self.input, self.output, self.input_kernel
+        if kinds != ("onehot", "categorical", 1):
+            raise ConfigError("model.tied needs input=onehot, output=categorical, input_kernel=1")
+        width, last = self.embedding or self.channels, (self.skip, *self.head)[-1]
+        if width != last:
+            raise ConfigError(
+                f"model.tied needs vectors as wide as the last of model.head: {width} and {last}"
+            )
 
     def _check_sizes(self) -> None:
         for name in _AT_LEAST_ONE:
@@ -169,8 +187,13 @@ class WaveNet(AutoregressiveModel):
             kernel=config.kernel,
             told=self._told_channels(),
             bias=config.bias,
+            weight_norm=config.weight_norm,
         )
         self.head = Head(config)
+        if config.tied:
+            # The gain is zero at first: an untrained network still knows nothing.
+            gain = learn((), init=zeros, name="gain")
+            set_param(self.head.last, "weight", gain * ref(self.input.tables[0], "weight"))
 
     @property
     def receptive_field(self) -> int:
@@ -297,6 +320,9 @@ class Input(nn.Module):
         tables = 0 if is_scalar else self.kernel
         self.tables = nn.ModuleList(nn.Embedding(self.levels, width) for _ in range(tables))
         self.widen = nn.Linear(width, channels, bias=config.bias) if config.embedding else None
+        if config.weight_norm:
+            for layer in filter(None, (self.taps, self.widen)):
+                set_param(layer, "weight", weight_norm(layer.weight))
 
     def forward(self, symbols: Tensor) -> Tensor:
         """Read symbols, the first `kernel` - 1 of which belong to the block before."""
@@ -326,6 +352,8 @@ class Head(nn.Module):
         )
         outputs = {"categorical": self.levels, "logistics": 3 * config.components, "gaussian": 2}
         self.last = nn.Linear(widths[-1], outputs[config.output])
+        for layer in self.hidden if config.weight_norm else ():
+            set_param(layer, "weight", weight_norm(layer.weight))
         self._begin()
 
     @torch.no_grad()
@@ -385,7 +413,11 @@ class ContextNetwork(nn.Module):
         self.pool = config.context_pool
         self.input = Input(config, width)
         stacks, layers = config.context_stacks, config.context_layers
-        self.stack = GatedStack(stacks, layers, width, width, width, kernel=config.kernel)
+        self.stack = GatedStack(
+            *(stacks, layers, width, width, width),
+            kernel=config.kernel,
+            weight_norm=config.weight_norm,
+        )
 
     @property
     def receptive_field(self) -> int:
