@@ -347,13 +347,12 @@ class Head(nn.Module):
         super().__init__()
         self.config, self.levels = config, 1 << config.bits
         widths = (config.skip, *config.head)
-        self.hidden = nn.ModuleList(
-            nn.Linear(*pair) for pair in zip(widths, widths[1:], strict=False)
-        )
+        hidden = [nn.Linear(*pair) for pair in zip(widths, widths[1:], strict=False)]
+        for layer in hidden if config.weight_norm else ():
+            set_param(layer, "weight", weight_norm(layer.weight))
+        self.hidden = nn.ModuleList(hidden)
         outputs = {"categorical": self.levels, "logistics": 3 * config.components, "gaussian": 2}
         self.last = nn.Linear(widths[-1], outputs[config.output])
-        for layer in self.hidden if config.weight_norm else ():
-            set_param(layer, "weight", weight_norm(layer.weight))
         self._begin()
 
     @torch.no_grad()
