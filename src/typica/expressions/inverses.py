@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from typica.core.errors import ExpressionError
+from typica.expressions.expression import TorchFunction
 
 
 class Arguments(list[Any]):
@@ -36,7 +37,7 @@ class Arguments(list[Any]):
 Rule = Callable[[Any, Any, list[bool]], Sequence[Any]]
 
 
-class _Inverse(NamedTuple):
+class Inverse(NamedTuple):
     """A rule, and between which bounds the function's values lie."""
 
     rule: Rule
@@ -44,7 +45,7 @@ class _Inverse(NamedTuple):
     below: float
 
 
-INVERSES: dict[Callable[..., Any], _Inverse] = {}
+_INVERSES: dict[Callable[..., Any], Inverse] = {}
 
 
 def inverse_of(
@@ -66,10 +67,15 @@ def inverse_of(
     """
 
     def register(rule: Rule) -> Rule:
-        INVERSES.update((function, _Inverse(rule, above, below)) for function in functions)
+        _INVERSES.update((function, Inverse(rule, above, below)) for function in functions)
         return rule
 
     return register
+
+
+def inverse_for(function: Callable[..., Any]) -> Inverse | None:
+    """Return what is registered for a call's function, if anything is."""
+    return _INVERSES.get(function.function if isinstance(function, TorchFunction) else function)
 
 
 def forms(*names: str) -> list[Callable[..., Any]]:
@@ -120,14 +126,15 @@ def _sum(sign: float) -> Rule:
     def rule(target: Tensor, args: Arguments, free: list[bool]) -> list[Any]:
         one, other = args[:2]
         scale = sign * args.get("alpha", 2, 1.0)
+        rest: list[Any] = [None] * (len(args) - 1)
+        if free[0] and free[1] and other.numel() < target.numel():
+            return [_reduced(target - scale * _reduced(target / (2 * scale), other), one), *rest]
         if free[0] and free[1]:
-            # Halves, so that w + w.T is found.
-            one = _reduced(target / 2, one)
-        elif free[0]:
-            one = _reduced(target - scale * other, one)
-        if free[1]:
-            other = _reduced((target - one) / scale, other)
-        return [one, other, *[None] * (len(args) - 2)]
+            # Half, so that w + w.T is found.
+            return [_reduced(target / 2, one), *rest]
+        if free[0]:
+            return [_reduced(target - scale * other, one), *rest]
+        return [None, _reduced((target - one) / scale, other), *rest[1:]]
 
     return rule
 
@@ -139,11 +146,13 @@ inverse_of(*forms("sub", "subtract"))(_sum(-1.0))
 @inverse_of(*forms("mul", "multiply"))
 def _product(target: Tensor, args: Arguments, free: list[bool]) -> list[Any]:
     one, other = args
+    if free[0] and free[1] and other.numel() < target.numel():
+        return [_quotient(target, _reduced(target.abs(), other).sqrt(), one), None]
     if free[0] and free[1]:
-        one = _reduced(target.abs(), one).sqrt()
-    elif free[0]:
-        one = _quotient(target, other, one)
-    return [one, _quotient(target, one, other) if free[1] else None]
+        return [_reduced(target.abs(), one).sqrt(), None]
+    if free[0]:
+        return [_quotient(target, other, one), None]
+    return [None, _quotient(target, one, other)]
 
 
 def _quotient(target: Tensor, factor: Any, now: Tensor) -> Tensor:
@@ -158,13 +167,10 @@ def _quotient(target: Tensor, factor: Any, now: Tensor) -> Tensor:
 @inverse_of(*forms("truediv", "div", "divide", "true_divide"))
 def _ratio(target: Tensor, args: Arguments, free: list[bool]) -> list[Any]:
     one, other = args[:2]
-    if free[0] and free[1]:
-        one = torch.ones_like(one)
-    elif free[0]:
-        one = _reduced(target * other, one)
-    if free[1]:
-        other = _reduced(one / target, other)
-    return [one, other, *[None] * (len(args) - 2)]
+    rest = [None] * (len(args) - 2)
+    if free[0]:
+        return [_reduced(target if free[1] else target * other, one), None, *rest]
+    return [None, _reduced(torch.where(target == 0, other, one / target), other), *rest]
 
 
 @inverse_of(*forms("pow"))

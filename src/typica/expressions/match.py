@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ from typica.expressions.door import check_cycle, check_module, check_value, firs
 from typica.expressions.expression import Call, Expression, Learnt, Part, function_name
 from typica.expressions.formula import SUFFIX, Formula
 from typica.expressions.install import _owner, set_param
-from typica.expressions.inverses import INVERSES, Arguments, exact, forms, inverse_of
+from typica.expressions.inverses import Arguments, exact, forms, inverse_for, inverse_of
 from typica.expressions.program import Program
 
 __all__ = ["Arguments", "inverse_of", "match"]
@@ -134,14 +134,15 @@ class _Search:
 
     def _solve(self, node: Expression, target: Any) -> None:
         """Set the free leaves below a node so that its value comes near a target."""
+        if not self._is_free(node):
+            return
         if isinstance(node, Learnt):
             parameter = node.parameter
             if getattr(target, "shape", None) != parameter.shape:
                 raise ExpressionError(f"no inverse is known that sets {node!r}")
             self.found[parameter] = target.detach().to(parameter).clone()
             return
-        if not isinstance(node, Call):
-            return
+        assert isinstance(node, Call)
         children = [*node.args, *node.kwargs.values()]
         if (factor := _square_of(node)) is not None:
             self._solve_square(children[factor], target, transposed=factor == 1)
@@ -154,8 +155,6 @@ class _Search:
 
     def _solve_square(self, factor: Expression, target: Tensor, transposed: bool) -> None:
         """Set the factor of a product with its own transpose, which stands before it or after."""
-        if not self._is_free(factor):
-            return
         now = self._now(factor)
         root, least = _root(target, now.shape[-2 if transposed else -1])
         if least < -self.margin * _largest(target):
@@ -163,13 +162,14 @@ class _Search:
         self._solve(factor, _like(root.mH if transposed else root, now))
 
     def _inverse(self, node: Call, target: Any, args: Arguments, free: list[bool]) -> Sequence[Any]:
-        if node.function not in INVERSES:
+        inverse = inverse_for(node.function)
+        if inverse is None:
             if isinstance(target, list | tuple):  # of what only puts its arguments together
                 return target
             raise ExpressionError(
-                f"no inverse of {function_name(node.function)} is known: make it known by inverse_of"
+                f"no inverse of {function_name(node.function)} is known: register one by inverse_of"
             )
-        rule, above, below = INVERSES[node.function]
+        rule, above, below = inverse
         if math.isfinite(above) or math.isfinite(below):
             target = self._inside(target, above, below, node)
         return rule(target, args, free)
