@@ -124,14 +124,15 @@ class _Cache:
         self.entries.clear()
 
     def read(self, formula: Formula) -> Tensor:
-        entry = self.entries.pop(id(formula), None)
+        # By the expression, which a formula shares with the copies that refer to it.
+        entry = self.entries.pop(id(formula.expression), None)
         if entry is not None:
             entry.refuse_changed()
         leaves = formula.leaf_values()
         state = _state(leaves)
         if entry is None or entry.spent or not _same(entry.state, state):
             entry = _Entry(formula, leaves, state)
-        self.entries[id(formula)] = entry
+        self.entries[id(formula.expression)] = entry
         return entry.value
 
 
@@ -184,10 +185,13 @@ def _state(leaves: list[Any]) -> list[Any]:
     """What a value depends on: which leaves, at which version, and the modes of torch."""
     state: list[Any] = [torch.is_grad_enabled(), torch.is_inference_mode_enabled()]
     for leaf in leaves:
-        tensors = [*leaf.parameters(), *leaf.buffers()] if isinstance(leaf, nn.Module) else [leaf]
+        tensors = [leaf]
+        if isinstance(leaf, nn.Module):
+            tensors = [*leaf.parameters(), *leaf.buffers()]
+            state += [part.training for part in leaf.modules()]
         for tensor in tensors:
-            state += [tensor, _version(tensor), tensor.dtype, tensor.device]
             kind = tensor.device.type
+            state += [tensor, _version(tensor), _place(tensor), tensor.requires_grad]
             if torch.is_autocast_enabled(kind):
                 state.append(torch.get_autocast_dtype(kind))
     return state
@@ -198,6 +202,14 @@ def _same(one: list[Any], other: list[Any]) -> bool:
         return False
     pairs = zip(one, other, strict=True)
     return all(a is b if isinstance(a, Tensor) else a == b for a, b in pairs)
+
+
+def _place(tensor: Tensor) -> tuple[Any, ...]:
+    """Where a tensor's numbers lie: assigning to `.data` changes that, but not its version."""
+    try:
+        return tensor.dtype, tensor.device, tensor.data_ptr()
+    except RuntimeError:  # wrapped by torch.func, and another tensor at each call
+        return tensor.dtype, tensor.device
 
 
 def _version(tensor: Tensor) -> int:

@@ -39,22 +39,26 @@ class Formula(nn.Module):
     """Computes one parameter of a module, from leaves that are registered here.
 
     A parameter that is referred to is registered here as well, the same object: whoever walks
-    over parameters meets it once. An expression that is referred to is a submodule, shared.
+    over parameters meets it once. Of an expression that is referred to a copy is a submodule,
+    of the same leaves: one submodule in two places is more than `functional_call` can bear.
 
     Args:
         expression: What is computed.
         label: What for, as "Linear.weight".
         was: What it stands for in the module.
+        copied: Whether it is such a copy; modules that it calls are then registered elsewhere.
     """
 
-    def __init__(self, expression: Expression, label: str, was: Was = "parameter") -> None:
+    def __init__(
+        self, expression: Expression, label: str, was: Was = "parameter", copied: bool = False
+    ) -> None:
         super().__init__()
-        self.expression, self.label, self.was = expression, label, was
+        self.expression, self.label, self.was, self.copied = expression, label, was, copied
         self.program = Program(expression)
         self.reader: Callable[[Formula], Tensor] | None = None
         self.sources: list[Source] = []
-        # Parameters as they were when registered: what differs has been replaced since.
-        self.records: dict[str, nn.Parameter] = {}
+        # Tensors as they were when registered: what differs has been replaced since.
+        self.records: dict[str, Tensor] = {}
         self.tie()
         self.register_state_dict_post_hook(_leave_to_source)
 
@@ -83,6 +87,8 @@ class Formula(nn.Module):
                 values.append(modules[key].value())  # type: ignore[union-attr, operator]
             elif kind == "part":
                 values.append(modules[key])
+            elif isinstance(leaf, Part):
+                values.append(leaf.module)
             else:
                 values.append(getattr(leaf.module, leaf.attribute))
         return values
@@ -108,21 +114,23 @@ class Formula(nn.Module):
 
     def _register(self, leaf: Leaf, key: str) -> Kind:
         if isinstance(leaf, Part):
+            if self.copied:
+                return "elsewhere"
             self.add_module(key, leaf.module)
             return "part"
-        if isinstance(leaf, Constant):
-            self.register_buffer(key, leaf.tensor, persistent=leaf.persistent)
-            return "buffer"
         if isinstance(leaf, Reference):
             other = formula_of(leaf.module, leaf.attribute)
             if other is not None:
-                self.add_module(key, other)
+                self.add_module(key, Formula(other.expression, other.label, copied=True))
                 return "formula"
-        parameter = _held(leaf)
-        if parameter is None:
+        held = _held(leaf)
+        if held is None:
             return "elsewhere"
-        self.register_parameter(key, parameter)
-        self.records[key] = parameter
+        self.records[key] = held
+        if isinstance(leaf, Constant):
+            self.register_buffer(key, held, persistent=leaf.persistent)
+            return "buffer"
+        self.register_parameter(key, held)  # type: ignore[arg-type]
         return "parameter"
 
     def _follow(self) -> None:
@@ -147,16 +155,15 @@ class Formula(nn.Module):
     def _reconcile(self) -> None:
         """Let all who share a parameter hold the same one, whoever's was replaced."""
         for kind, key, leaf in self.sources:
-            if kind == "buffer" and isinstance(leaf, Constant):
-                leaf.tensor = self.get_buffer(key)
-            if kind != "parameter":
+            if key not in self.records:
                 continue
-            held, own, record = _held(leaf), self._parameters[key], self.records[key]
-            if held is not record and held is not None:
-                self._parameters[key] = own = held
-            elif own is not record:
-                _hold(leaf, own)
-            self.records[key] = own  # type: ignore[assignment]
+            registered: dict[str, Any] = self._buffers if kind == "buffer" else self._parameters
+            held = _held(leaf)
+            if held is not None and held is not self.records[key]:
+                registered[key] = held
+            elif registered[key] is not self.records[key]:
+                _hold(leaf, registered[key])
+            self.records[key] = registered[key]
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Formula:
         self._reconcile()
@@ -212,6 +219,7 @@ def tie_to(module: nn.Module, name: str) -> None:
     for formula in list(_REFERRING):
         for leaf in formula.references():
             if leaf.module is module and leaf.attribute == name:
+                formula._reconcile()
                 formula.tie()
                 break
 
@@ -227,8 +235,10 @@ def retie(model: nn.Module) -> None:
             module.tie()
 
 
-def _held(leaf: Leaf) -> nn.Parameter | None:
-    """Return the parameter that a leaf stands for, if it is one now."""
+def _held(leaf: Leaf) -> Tensor | None:
+    """Return the tensor that a leaf stands for, if it is a constant or a parameter now."""
+    if isinstance(leaf, Constant):
+        return leaf.tensor
     if isinstance(leaf, Learnt):
         return leaf.parameter
     assert isinstance(leaf, Reference)
@@ -236,11 +246,13 @@ def _held(leaf: Leaf) -> nn.Parameter | None:
     return held if isinstance(held, nn.Parameter) else None
 
 
-def _hold(leaf: Leaf, parameter: Any) -> None:
-    if isinstance(leaf, Learnt):
-        leaf.parameter = parameter
+def _hold(leaf: Leaf, tensor: Any) -> None:
+    if isinstance(leaf, Constant):
+        leaf.tensor = tensor
+    elif isinstance(leaf, Learnt):
+        leaf.parameter = tensor
     elif isinstance(leaf, Reference) and leaf.attribute in leaf.module._parameters:
-        leaf.module._parameters[leaf.attribute] = parameter
+        leaf.module._parameters[leaf.attribute] = tensor
 
 
 def _leave_to_source(

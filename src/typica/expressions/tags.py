@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from typica.core.errors import ExpressionError, did_you_mean
-from typica.expressions.expression import Learnt
+from typica.expressions.expression import Learnt, Part
 from typica.expressions.formula import SUFFIX, Formula
 
 _USUAL = ("trainable", "regularizable")
@@ -174,8 +174,8 @@ def _formula_leaves(
     for kind, key, leaf in formula.sources:
         if kind == "formula":
             yield from _formula_leaves(formula.get_submodule(key), tags)  # type: ignore[arg-type]
-        elif kind == "part":
-            for parameter in formula.get_submodule(key).parameters():
+        elif isinstance(leaf, Part):
+            for parameter in leaf.module.parameters():
                 yield parameter, _if_trained(parameter, tags)
         elif kind == "parameter":
             own = leaf.tags if isinstance(leaf, Learnt) else {}
