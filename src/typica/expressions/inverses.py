@@ -249,29 +249,23 @@ def _cat(target: Tensor, args: Arguments, free: list[bool]) -> list[Any]:
 def matmul_inverse(target: Tensor, args: list[Any], free: list[bool]) -> list[Any]:
     """Invert a matrix product: by singular values, half to each factor, or by least squares.
 
-    Directions that the target lacks are zero in the left factor, and in the right one stay what
-    they are, so that they can be learnt: a product that is zero begins as in LoRA.
+    The right factor is changed no more than it takes. So directions that the target lacks are zero
+    in the left one alone, and can be learnt: a product that is zero begins as in LoRA.
     """
     if min(args[0].ndim, args[1].ndim) < 2:
         raise ExpressionError("no inverse of a product with a vector is known: use a matrix")
     target, left, right = (exact(tensor) for tensor in (target, *args))
     if free[0] and free[1]:
-        return list(_factors(target, right))
+        return [_left_factor(target, right.shape[-2]), None]
     if free[0]:
         return [left + (target - left @ right) @ torch.linalg.pinv(right), None]
     return [None, right + torch.linalg.pinv(left) @ (target - left @ right)]
 
 
-def _factors(target: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the two factors of the nearest product of a rank."""
-    rank = right.shape[-2]
-    u, s, v = torch.linalg.svd(target, full_matrices=False)
-    missing = max(0, rank - s.shape[-1])
-    half = F.pad(s[..., :rank].sqrt(), (0, missing))
-    u = F.pad(u[..., :rank], (0, missing))
-    v = F.pad(v[..., :rank, :], (0, 0, 0, missing))
-    noise = s[..., :1] * max(target.shape[-2:]) * torch.finfo(target.dtype).eps
-    lacking = half.square() <= noise
-    return u * half.masked_fill(lacking, 0)[..., None, :], torch.where(
-        lacking[..., None], right, half[..., None] * v
-    )
+def _left_factor(target: Tensor, rank: int) -> Tensor:
+    """Return the left factor, the lengths balanced, of the nearest product of a rank."""
+    left, lengths, _ = torch.linalg.svd(target, full_matrices=False)
+    noise = lengths[..., :1] * max(target.shape[-2:]) * torch.finfo(target.dtype).eps
+    halves = lengths.masked_fill(lengths <= noise, 0).sqrt()
+    factor = (left * halves[..., None, :])[..., :rank]
+    return F.pad(factor, (0, rank - factor.shape[-1]))
