@@ -42,8 +42,7 @@ def test_rows_or_columns_are_orthonormal_wherever_the_leaf_is(map, shape):
 @on_shapes
 def test_gradients_are_right(map, shape):
     base, turn = (
-        part.tensor if part is not None else None
-        for part in orthogonal(free(shape), map).args[1:3]
+        part.tensor if part is not None else None for part in orthogonal(free(shape), map).args[1:3]
     )
     leaf = free(shape).requires_grad_()
 

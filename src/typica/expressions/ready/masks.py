@@ -128,7 +128,9 @@ def made_masks(
     Raises:
         ExpressionError: The order is not one of all inputs.
 
-    Source: Germain et al., 2015, https://arxiv.org/abs/1502.03509, sections 3 and 4.2.
+    Source: Germain et al., 2015, https://arxiv.org/abs/1502.03509, sections 3 and 4.2. Departs
+    from it: each degree occurs in every layer that is wide enough, so that no allowed path is
+    missing by chance.
     """
     random = isinstance(order, str) and order == "random"
     if random:
@@ -152,9 +154,13 @@ def made_masks(
 def _degrees(
     width: int, least: int, most: int, random: bool, generator: Generator | None
 ) -> Tensor:
-    if random:
-        return torch.randint(least, most + 1, (width,), generator=generator)
-    return 1 + torch.arange(width) * most // width
+    if not random:
+        return 1 + torch.arange(width) * most // width
+    drawn = torch.randint(least, most + 1, (width,), generator=generator)
+    every = torch.arange(least, most + 1)
+    if len(every) <= width:
+        drawn[: len(every)] = every
+    return drawn
 
 
 def _after(later: Tensor, earlier: Tensor, strictly: bool) -> Tensor:
