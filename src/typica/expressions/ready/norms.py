@@ -80,13 +80,13 @@ def unit(direction: Tensor, across: tuple[int, ...]) -> Tensor:
     """Divide by the length, taken across some dimensions."""
     length = _length(direction, across)
     # Where all is zero any other divisor will do: value zero, gradient finite.
-    return direction / torch.where(length == 0, 1, length)
+    return direction / (length + (length == 0))
 
 
 def of_length(direction: Tensor, gain: Tensor | float, across: tuple[int, ...]) -> Tensor:
     """Give a direction a length, taken across some dimensions."""
     length = _length(direction, across)
-    return direction * (gain / torch.where(length == 0, 1, length))
+    return direction * (gain / (length + (length == 0)))
 
 
 def _length(tensor: Tensor, across: tuple[int, ...]) -> Tensor:
