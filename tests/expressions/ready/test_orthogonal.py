@@ -153,10 +153,10 @@ def test_a_layer_learns_an_orthogonal_map(map, shape):
     target = orthogonal(shape).value().detach()
     if shape[0] == shape[1] and torch.det(target) * torch.det(layer.weight) < 0:
         target[0] *= -1
-    optimizer = torch.optim.Adam(layer.parameters(), lr=0.05)
+    optimizer = torch.optim.Adam(layer.parameters(), lr=0.1)
 
     losses = []
-    for _ in range(300):
+    for _ in range(150):
         optimizer.zero_grad()
         losses.append((layer(x) - x @ target.T).square().mean())
         losses[-1].backward()

@@ -111,9 +111,7 @@ def test_the_gradient_of_a_filter_is_the_sum_over_its_copies(mirrored):
     torch.testing.assert_close(layer.weight_expr.leaf0.grad, total)
 
 
-@pytest.mark.parametrize(
-    ("copies", "mirrored"), [(1, True), (2, False), (4, True), (5, False), (8, True)]
-)
+@pytest.mark.parametrize(("copies", "mirrored"), [(1, True), (2, False), (4, True), (6, True)])
 def test_gradients_are_right(copies, mirrored):
     few = filters(1, 2, 3, 3).requires_grad_()
 
@@ -144,11 +142,11 @@ def test_a_layer_with_one_filter_finds_an_edge_at_every_angle():
 
 
 def test_banks_survive_copies_and_compilation():
-    layer, other = nn.Conv2d(3, 16, 3), nn.Conv2d(3, 16, 3)
-    set_param(layer, "weight", rotated((2, 3, 3, 3), 8))
-    set_param(layer, "bias", learn(2).repeat(8))
-    set_param(other, "weight", rotated((2, 3, 3, 3), 8))
-    set_param(other, "bias", learn(2).repeat(8))
+    layer, other = nn.Conv2d(3, 12, 3), nn.Conv2d(3, 12, 3)
+    set_param(layer, "weight", rotated((2, 3, 3, 3), 6))
+    set_param(layer, "bias", learn(2).repeat(6))
+    set_param(other, "weight", rotated((2, 3, 3, 3), 6))
+    set_param(other, "bias", learn(2).repeat(6))
     other.load_state_dict(layer.state_dict())
     image = torch.randn(1, 3, 6, 6)
     compiled = torch.compile(copy.deepcopy(layer), backend="aot_eager", fullgraph=True)
