@@ -102,7 +102,12 @@ def test_other_mechanisms_are_named():
     with pytest.warns(FutureWarning):
         nn.utils.weight_norm(normed)
 
-    refused("has a torch parametrization: .*remove_parametrizations", layer, "weight", learn(2, 2))
+    refused(
+        "has a torch parametrization, of weight: .*remove_parametrizations",
+        layer,
+        "weight",
+        learn(2, 2),
+    )
     refused("old weight norm: remove_weight_norm first", normed, "weight", learn(2, 2))
     refused(
         r"Embedding\.weight: max_norm would change a computed weight in place",

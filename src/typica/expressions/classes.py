@@ -26,10 +26,13 @@ def _make(original: type[nn.Module], names: tuple[str, ...]) -> type[nn.Module]:
     body: dict[str, Any] = {name: _property(name) for name in names}
     body |= {"__module__": original.__module__, "__qualname__": original.__qualname__}
     body |= {"__doc__": original.__doc__, "_original": original, "_expressions": names}
-    if issubclass(original, nn.RNNBase):
-        body |= _RNN
     if original.forward in TWO_STEPS:
         body["forward"] = TWO_STEPS[original.forward]
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        # Who makes another module of this one's type gets a plain one.
+        become(self, original)
+        self.__init__(*args, **kwargs)
 
     def register_parameter(self: Any, name: str, param: nn.Parameter | None) -> None:
         if name in names and name not in self._parameters:
@@ -41,12 +44,37 @@ def _make(original: type[nn.Module], names: tuple[str, ...]) -> type[nn.Module]:
         args = tuple(original if arg is cls else arg for arg in args)
         return _rebuild, (original, names, make, args), *rest
 
-    body |= {"register_parameter": register_parameter, "__reduce_ex__": reduce_ex}
+    def recurrent_forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+        self.__dict__["_read"] = _flat_weights(self)  # torch asks for them twice
+        try:
+            return super(cls, self).forward(*args, **kwargs)
+        finally:
+            self.__dict__.pop("_read", None)
+
+    body |= {"__init__": init, "__reduce_ex__": reduce_ex}
+    body |= {"register_parameter": register_parameter}
     if hasattr(original, "reset_parameters"):
         body["reset_parameters"] = _reset_parameters
+    if issubclass(original, nn.RNNBase):
+        body |= {**_RNN, "forward": recurrent_forward}
     metaclass: Any = type(original)
-    cls = metaclass(original.__name__, (original,), body)
+    cls = metaclass(original.__name__, (_Quiet, original), body)
     return cls
+
+
+class _Quiet:
+    """Keeps a class's own registration of subclasses from hearing of ours.
+
+    It has a `__dict__`, as modules do, and must: Python exchanges classes of one layout only.
+    """
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        pass
+
+
+def become(module: nn.Module, cls: type[nn.Module]) -> None:
+    """Change a module's class, past any `__setattr__` of its own."""
+    object.__setattr__(module, "__class__", cls)
 
 
 def original_class(module: nn.Module) -> type[nn.Module]:
@@ -96,7 +124,7 @@ def _rebuild(
     original: type[nn.Module], names: tuple[str, ...], make: Callable[..., Any], args: Any
 ) -> nn.Module:
     module = make(*args)
-    module.__class__ = expressed(original, names)
+    become(module, expressed(original, names))
     return module
 
 
@@ -106,7 +134,10 @@ def _flat_weights(module: Any) -> list[Tensor | None]:
 
 # An RNN keeps a list of its weights, for cuDNN; computed ones must be read afresh each time.
 _RNN: dict[str, Any] = {
-    "_flat_weights": property(_flat_weights, lambda module, value: None),
+    "_flat_weights": property(
+        lambda module: module.__dict__.get("_read") or _flat_weights(module),
+        lambda module, value: None,
+    ),
     "_update_flat_weights": lambda module: None,
     "flatten_parameters": lambda module: None,
 }

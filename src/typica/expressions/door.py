@@ -31,10 +31,7 @@ def check_module(module: nn.Module, name: str) -> None:
             f"{label} is lazy and has no shape yet: call the module once to materialise it"
             " before set_param"
         )
-    if parametrize.is_parametrized(module, name):
-        raise ExpressionError(
-            f"{label} has a torch parametrization: parametrize.remove_parametrizations first"
-        )
+    check_parametrized(module, name)
     if f"{name}_g" in module._parameters and name not in module._parameters:
         raise ExpressionError(
             f"{label} has torch's old weight norm: remove_weight_norm first, then normalised()"
@@ -44,10 +41,27 @@ def check_module(module: nn.Module, name: str) -> None:
         raise ExpressionError(
             f"{type(module).__name__} has no parameter {name!r}: {did_you_mean(name, known)}"
         )
-    if isinstance(module, nn.Embedding) and name == "weight" and module.max_norm is not None:
+    if (
+        isinstance(module, nn.Embedding | nn.EmbeddingBag)
+        and name == "weight"
+        and module.max_norm is not None
+    ):
         raise ExpressionError(
             f"{label}: max_norm would change a computed weight in place: set it to None and use"
             " normalised()"
+        )
+
+
+def check_parametrized(module: nn.Module, name: str) -> None:
+    """Raise if torch's parametrize has a hand in a module's class: theirs must be the topmost.
+
+    Raises:
+        ExpressionError: It has.
+    """
+    if parametrize.is_parametrized(module):
+        raise ExpressionError(
+            f"{type(module).__name__}.{name}: the module has a torch parametrization, of"
+            f" {', '.join(module.parametrizations)}: parametrize.remove_parametrizations first"  # type: ignore[arg-type]
         )
 
 

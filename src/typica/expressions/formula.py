@@ -17,7 +17,7 @@ from typica.expressions.program import Program
 SUFFIX = "_expr"  # a module's "weight" is computed by its submodule "weight_expr"
 
 Kind = Literal["parameter", "buffer", "formula", "part", "elsewhere"]
-Was = Literal["parameter", "buffer", "nothing"]
+Was = Literal["parameter", "buffer", "hidden buffer", "nothing"]
 
 
 class Source(NamedTuple):

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from typica.core.errors import ExpressionError
-from typica.expressions.classes import expressed, expression_names, original_class
+from typica.expressions.classes import become, expressed, expression_names, original_class
 from typica.expressions.door import (
     check_cycle,
     check_module,
+    check_parametrized,
     check_value,
     first_value,
     warn_if_not_finite,
@@ -41,7 +42,7 @@ def set_param(module: nn.Module, name: str, value: Any, **tags: bool) -> None:
             refers to itself; there is no such parameter; or the module is of a kind that refuses.
             The module is then as it was.
     """
-    module, name = _owner(module, name)
+    module, name = owner_of(module, name)
     check_module(module, name)
     before = _present(module, name)
     if callable(value) and not isinstance(value, Expression | Tensor):
@@ -74,7 +75,14 @@ def add_param(
         value = value(tuple(shape))
     if not isinstance(value, Expression):
         label = f"{type(module).__name__}.{name}"
-        module.register_parameter(name, _initial(value, torch.empty(*shape), label, exact=False))
+        module.register_parameter(
+            name, _initial(value, torch.empty(tuple(shape)), label, exact=False)
+        )
+    elif isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict):
+        raise ExpressionError(
+            f"{type(module).__name__} would take the leaves of {name!r} for a layer: give the"
+            " parameter to a module that holds it"
+        )
     else:
         _install(module, name, value, None, "nothing")
     _tag(module, name, tags)
@@ -99,14 +107,17 @@ def remove(
     """
     if keep not in ("value", "leaves"):
         raise ExpressionError(f'keep must be "value" or "leaves", got {keep!r}')
-    module, name = _owner(module, name)
+    module, name = owner_of(module, name)
     formula = _formula(module, name)
+    check_parametrized(module, name)
     value = formula.evaluate()
     del module._modules[name + SUFFIX]
     names = tuple(other for other in expression_names(module) if other != name)
-    module.__class__ = expressed(original_class(module), names) if names else original_class(module)
-    if formula.was == "buffer":
-        module.register_buffer(name, _baked(value) if keep == "value" else None)
+    plain = original_class(module)
+    become(module, expressed(plain, names) if names else plain)
+    if "buffer" in formula.was:
+        baked = _baked(value) if keep == "value" else None
+        module.register_buffer(name, baked, persistent=formula.was == "buffer")
     elif keep == "value":
         module.register_parameter(name, nn.Parameter(_baked(value), value.requires_grad))
     elif formula.was == "parameter":
@@ -122,16 +133,16 @@ def get_expression(module: nn.Module, name: str) -> Expression:
     Raises:
         ExpressionError: The parameter is not computed.
     """
-    return _formula(*_owner(module, name)).expression
+    return _formula(*owner_of(module, name)).expression
 
 
 def value(module: nn.Module, name: str) -> Tensor:
     """Return a parameter's value, computed or not."""
-    module, name = _owner(module, name)
+    module, name = owner_of(module, name)
     return getattr(module, name)
 
 
-def _owner(module: nn.Module, path: str) -> tuple[nn.Module, str]:
+def owner_of(module: nn.Module, path: str) -> tuple[nn.Module, str]:
     """Follow a path to the module that holds a parameter."""
     place, _, name = path.rpartition(".")
     if not place:
@@ -170,7 +181,7 @@ def _install(
     """Check everything, then change the module."""
     label, earlier = f"{type(module).__name__}.{name}", formula_of(module, name)
     if was is None:
-        was = earlier.was if earlier else "buffer" if name in module._buffers else "parameter"
+        was = earlier.was if earlier else _kind(module, name)
     if earlier is None and hasattr(module, name + SUFFIX):
         raise ExpressionError(f"{label}: {name + SUFFIX} is taken, where the leaves would go")
     formula = Formula(expression, label, was)
@@ -185,9 +196,15 @@ def _install(
     module._non_persistent_buffers_set.discard(name)
     module.__dict__.pop("_flat_weights", None)
     names = {*expression_names(module), name}
-    module.__class__ = expressed(original_class(module), tuple(sorted(names)))
+    become(module, expressed(original_class(module), tuple(sorted(names))))
     module._modules[name + SUFFIX] = formula
     tie_to(module, name)
+
+
+def _kind(module: nn.Module, name: str) -> Was:
+    if name not in module._buffers:
+        return "parameter"
+    return "hidden buffer" if name in module._non_persistent_buffers_set else "buffer"
 
 
 def _assign(module: nn.Module, name: str, parameter: nn.Parameter) -> None:

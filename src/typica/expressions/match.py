@@ -20,7 +20,7 @@ from typica.core.errors import ExpressionError
 from typica.expressions.door import check_cycle, check_module, check_value, first_value
 from typica.expressions.expression import Call, Expression, Learnt, Part, function_name
 from typica.expressions.formula import SUFFIX, Formula
-from typica.expressions.install import _owner, set_param
+from typica.expressions.install import owner_of, set_param
 from typica.expressions.inverses import Arguments, exact, forms, inverse_for, inverse_of
 from typica.expressions.program import Program
 
@@ -49,7 +49,7 @@ def match(
         ExpressionError: The expression cannot have the value, or `set_param` refuses it.
         ShapeError: It has another shape. In all cases the module and the leaves are as they were.
     """
-    module, name = _owner(module, name)
+    module, name = owner_of(module, name)
     check_module(module, name)
     label = f"{type(module).__name__}.{name}"
     target = _target(module, name, label)

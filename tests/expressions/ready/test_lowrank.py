@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from typica.core.errors import ExpressionError
-from typica.expressions import factor, get_params, learn, low_rank, remove, set_param
+from typica.expressions import factor, get_params, learn, low_rank, match, remove, set_param
 
 LAYERS = [
     (lambda: nn.Linear(50, 40), torch.randn(3, 7, 50)),
@@ -99,3 +99,27 @@ def test_a_subclass_with_its_own_forward_keeps_it():
     set_param(layer, "weight", low_rank(layer.weight, 2))
 
     torch.testing.assert_close(layer(x), 2 * (x @ layer.weight.T + layer.bias))
+
+
+@pytest.mark.parametrize("make", [lambda: nn.Linear(20, 16), lambda: nn.Conv1d(8, 16, 3)])
+def test_a_pretrained_layer_of_low_rank_is_matched(make):
+    torch.manual_seed(0)
+    layer = make()
+    flat = layer.weight.data.flatten(1)
+    flat.copy_(torch.randn(16, 4) @ torch.randn(4, flat.shape[1]))
+    before = layer.weight.detach().clone()
+
+    with pytest.raises(ExpressionError, match="cannot have the layer's value"):
+        match(layer, "weight", low_rank(layer.weight, 2))
+    match(layer, "weight", low_rank(layer.weight, 4))
+
+    torch.testing.assert_close(layer.weight, before, atol=1e-5, rtol=1e-5)
+
+
+def test_the_nearest_of_low_rank_is_the_truncated_decomposition():
+    layer = nn.Linear(12, 10)
+    u, s, v = torch.linalg.svd(layer.weight.detach())
+
+    match(layer, "weight", low_rank(layer.weight, 3), nearest=True)
+
+    torch.testing.assert_close(layer.weight.detach(), (u[:, :3] * s[:3]) @ v[:3], atol=1e-5, rtol=0)

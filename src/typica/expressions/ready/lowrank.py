@@ -19,6 +19,7 @@ from typica.expressions.classes import TWO_STEPS
 from typica.expressions.expression import Call, Expression, Leaf
 from typica.expressions.formula import formula_of
 from typica.expressions.initialise import Initialiser, normal
+from typica.expressions.inverses import inverse_of, matmul_inverse
 from typica.expressions.leaves import learn_like
 
 
@@ -136,3 +137,10 @@ TWO_STEPS |= {
     nn.Conv3d.forward: _convolution(nn.Conv3d.forward, F.conv3d),
     nn.Embedding.forward: _embedding,
 }
+
+
+@inverse_of(product)
+def _product_inverse(target: Tensor, args: list[Any], free: list[bool]) -> list[Any]:
+    left, right = args
+    first, second = matmul_inverse(target.flatten(1), [left, right.flatten(1)], free)
+    return [first, None if second is None else second.unflatten(1, right.shape[1:])]
