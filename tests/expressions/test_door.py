@@ -115,6 +115,12 @@ def test_other_mechanisms_are_named():
         "weight",
         learn(3, 2),
     )
+    refused(
+        r"BatchNorm1d\.running_mean: training would change a computed statistic in place",
+        nn.BatchNorm1d(3),
+        "running_mean",
+        learn(3),
+    )
 
 
 def test_leaves_on_different_devices_are_named():

@@ -41,14 +41,20 @@ def check_module(module: nn.Module, name: str) -> None:
         raise ExpressionError(
             f"{type(module).__name__} has no parameter {name!r}: {did_you_mean(name, known)}"
         )
-    if (
-        isinstance(module, nn.Embedding | nn.EmbeddingBag)
-        and name == "weight"
-        and module.max_norm is not None
-    ):
+    _check_changes(module, name, label)
+
+
+def _check_changes(module: nn.Module, name: str, label: str) -> None:
+    """Raise if a module changes in place what would be computed."""
+    if name == "weight" and getattr(module, "max_norm", None) is not None:
         raise ExpressionError(
             f"{label}: max_norm would change a computed weight in place: set it to None and use"
             " normalised()"
+        )
+    if isinstance(module, nn.modules.batchnorm._NormBase) and name not in ("weight", "bias"):
+        raise ExpressionError(
+            f"{label}: training would change a computed statistic in place, and lose it: use"
+            " track_running_stats=False"
         )
 
 
