@@ -32,7 +32,7 @@ def cached(model: nn.Module) -> Iterator[None]:
     cache = _Cache()
     hook = register_optimizer_step_post_hook(lambda *_: cache.clear())
     try:
-        with _reading(model, lambda formula, _: cache.read(formula)):
+        with _reading(model, cache.read):
             yield
     finally:
         hook.remove()
@@ -59,17 +59,23 @@ Reader = Callable[[Formula], Tensor]
 
 
 @contextmanager
-def _reading(model: nn.Module, read: Callable[[Formula, Reader | None], Tensor]) -> Iterator[None]:
-    """Let all formulas of a model be read by a function, given the one in force before."""
+def _reading(model: nn.Module, read: Reader) -> Iterator[None]:
+    """Let all formulas of a model be read by a function."""
     formulas = [module for module in model.modules() if isinstance(module, Formula)]
-    before = [formula.reader for formula in formulas]
-    for formula, reader in zip(formulas, before, strict=True):
-        formula.reader = lambda formula, reader=reader: read(formula, reader)
+    for formula in formulas:
+        formula.readers.append(read)
     try:
         yield
     finally:
-        for formula, reader in zip(formulas, before, strict=True):
-            formula.reader = reader
+        # Each takes its own away: blocks of several threads end in any order.
+        for formula in formulas:
+            formula.readers.remove(read)
+
+
+def _below(formula: Formula, read: Reader) -> Tensor:
+    """Read a formula as if a reader were not there."""
+    place = formula.readers.index(read) if read in formula.readers else 0
+    return formula.readers[place - 1](formula) if place else formula.evaluate()
 
 
 class _Seen:
@@ -78,8 +84,9 @@ class _Seen:
     def __init__(self, formula: Formula, value: Tensor, leaves: list[Any]) -> None:
         self.formula, self.value = formula, value
         # What is a leaf itself, or shows one from another side, changes as its leaf does.
-        borrowed = value._base is not None or any(value is leaf for leaf in leaves)
-        self.version = None if borrowed else _version(value)
+        root = value if value._base is None else value._base
+        borrowed = any(root is leaf or root is getattr(leaf, "_base", None) for leaf in leaves)
+        self.version = None if borrowed or value.is_inference() else _version(value)
 
     def refuse_changed(self) -> None:
         """Raise if the value was changed in place.
@@ -100,9 +107,9 @@ class _Seen:
 class _Entry(_Seen):
     """A value that is kept, and what it was computed from."""
 
-    def __init__(self, formula: Formula, leaves: list[Any], state: list[Any]) -> None:
-        with _aside():
-            value = formula.program.run(leaves)
+    def __init__(
+        self, formula: Formula, value: Tensor, leaves: list[Any], state: list[Any]
+    ) -> None:
         super().__init__(formula, value, leaves)
         self.state, self.spent = state, False
         if value.requires_grad and not value.is_leaf:
@@ -131,7 +138,9 @@ class _Cache:
         leaves = formula.leaf_values()
         state = _state(leaves)
         if entry is None or entry.spent or not _same(entry.state, state):
-            entry = _Entry(formula, leaves, state)
+            with _aside():
+                value = _below(formula, self.read)
+            entry = _Entry(formula, value, leaves, state)
         self.entries[id(formula.expression)] = entry
         return entry.value
 
@@ -140,11 +149,11 @@ class _Watch:
     def __init__(self) -> None:
         self.seen: dict[int, _Seen] = {}
 
-    def read(self, formula: Formula, reader: Reader | None) -> Tensor:
+    def read(self, formula: Formula) -> Tensor:
         before = self.seen.get(id(formula))
         if before is not None:
             before.refuse_changed()
-        value = reader(formula) if reader else formula.evaluate()
+        value = _below(formula, self.read)
         check_value(value, before.value if before else None, formula.label)
         if not torch.isfinite(value).all():
             raise ExpressionError(f"{formula.label}: {formula!r} is not finite")
@@ -157,6 +166,11 @@ class _Watch:
     def look(self) -> None:
         for seen in self.seen.values():
             seen.refuse_changed()
+
+
+def is_checked(formula: Formula) -> bool:
+    """Whether every value of a formula is looked at now."""
+    return any(isinstance(getattr(read, "__self__", None), _Watch) for read in formula.readers)
 
 
 @contextmanager
@@ -212,5 +226,6 @@ def _place(tensor: Tensor) -> tuple[Any, ...]:
         return tensor.dtype, tensor.device
 
 
-def _version(tensor: Tensor) -> int:
-    return 0 if tensor.is_inference() else tensor._version
+def _version(tensor: Tensor) -> Any:
+    # Tensors of inference mode do not count their changes: equal to nothing, they are read anew.
+    return object() if tensor.is_inference() else tensor._version

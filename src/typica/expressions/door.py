@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import warnings
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +13,7 @@ from torch.nn.utils import parametrize
 
 from typica.core.errors import ExpressionError, ShapeError, did_you_mean
 from typica.expressions.classes import expression_names
+from typica.expressions.expression import Part, Reference
 from typica.expressions.formula import Formula, formula_of
 
 
@@ -24,7 +24,7 @@ def check_module(module: nn.Module, name: str) -> None:
         ExpressionError: There is no such parameter, or the module is of a kind that refuses.
     """
     label = f"{type(module).__name__}.{name}"
-    _check_kind(module, label)
+    check_kind(module, label)
     present = module._parameters.get(name)
     if present is not None and is_lazy(present):
         raise ExpressionError(
@@ -41,11 +41,14 @@ def check_module(module: nn.Module, name: str) -> None:
         raise ExpressionError(
             f"{type(module).__name__} has no parameter {name!r}: {did_you_mean(name, known)}"
         )
-    _check_changes(module, name, label)
 
 
-def _check_changes(module: nn.Module, name: str, label: str) -> None:
-    """Raise if a module changes in place what would be computed."""
+def check_changes(module: nn.Module, name: str, label: str) -> None:
+    """Raise if a module changes in place what would be computed.
+
+    Raises:
+        ExpressionError: It does.
+    """
     if name == "weight" and getattr(module, "max_norm", None) is not None:
         raise ExpressionError(
             f"{label}: max_norm would change a computed weight in place: set it to None and use"
@@ -71,8 +74,12 @@ def check_parametrized(module: nn.Module, name: str) -> None:
         )
 
 
-def _check_kind(module: nn.Module, label: str) -> None:
-    """Raise if a module's class cannot be changed in place."""
+def check_kind(module: nn.Module, label: str) -> None:
+    """Raise if a module's class cannot be changed in place.
+
+    Raises:
+        ExpressionError: It cannot.
+    """
     names = {cls.__name__ for cls in type(module).__mro__}
     if isinstance(module, torch.jit.ScriptModule):
         raise ExpressionError(
@@ -111,21 +118,38 @@ def check_cycle(formula: Formula, module: nn.Module, name: str) -> None:
     Raises:
         ExpressionError: It does; the message names the way round.
     """
-    for path in _paths(formula, [formula.label]):
-        if path[-1] == (module, name):
-            way = [path[0], *(f"{type(m).__name__}.{n}" for m, n in path[1:])]
-            raise ExpressionError(
-                f"cycle: {' -> '.join(way)}; learn({name}) takes the parameter itself"
-            )
+    way = _way_back(formula, (module, name), set())
+    if way:
+        raise ExpressionError(
+            f"cycle: {' -> '.join([formula.label, *way])}; learn({name}) takes the parameter itself"
+        )
 
 
-def _paths(formula: Formula, path: list[Any]) -> Iterator[list[Any]]:
-    for leaf in formula.references():
-        longer = [*path, (leaf.module, leaf.attribute)]
-        yield longer
-        other = formula_of(leaf.module, leaf.attribute)
-        if other is not None:
-            yield from _paths(other, longer)
+def _way_back(formula: Formula, target: tuple[nn.Module, str], seen: set[int]) -> list[str] | None:
+    """Return by which parameters an expression comes back to one, if it does."""
+    for module, name in _read_by(formula):
+        label = f"{type(module).__name__}.{name}"
+        if (module, name) == target:
+            return [label]
+        other = formula_of(module, name)
+        if other is None or id(other) in seen:
+            continue
+        seen.add(id(other))
+        way = _way_back(other, target, seen)
+        if way:
+            return [label, *way]
+    return None
+
+
+def _read_by(formula: Formula) -> Iterator[tuple[nn.Module, str]]:
+    """Yield the parameters that an expression reads: by reference, or by calling a module."""
+    for leaf in formula.program.leaves:
+        if isinstance(leaf, Reference):
+            yield leaf.module, leaf.attribute
+        elif isinstance(leaf, Part):
+            for module in leaf.module.modules():
+                names = (*module._parameters, *module._buffers, *expression_names(module))
+                yield from ((module, name) for name in names)
 
 
 def first_value(formula: Formula) -> Tensor:
@@ -141,8 +165,8 @@ def first_value(formula: Formula) -> Tensor:
     try:
         with torch.no_grad():
             value = formula.evaluate()
-    except (RuntimeError, IndexError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # whatever a user's function may raise
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ExpressionError(
             f"{formula.label}: {formula!r} cannot be evaluated: {reason}"
         ) from error

@@ -119,6 +119,29 @@ class Expression:
     def __rmatmul__(self, other: Any) -> Expression:
         return Call(operator.matmul, other, self)
 
+    def __mod__(self, other: Any) -> Expression:
+        return Call(operator.mod, self, other)
+
+    def __floordiv__(self, other: Any) -> Expression:
+        return Call(operator.floordiv, self, other)
+
+    def __and__(self, other: Any) -> Expression:
+        return Call(operator.and_, self, other)
+
+    def __or__(self, other: Any) -> Expression:
+        return Call(operator.or_, self, other)
+
+    def __invert__(self) -> Expression:
+        return Call(operator.invert, self)
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: Any) -> Expression:  # type: ignore[override]
+        return Call(operator.eq, self, other)
+
+    def __ne__(self, other: Any) -> Expression:  # type: ignore[override]
+        return Call(operator.ne, self, other)
+
     def __lt__(self, other: Any) -> Expression:
         return Call(operator.lt, self, other)
 
@@ -166,7 +189,8 @@ class Call(Expression):
 _SIGNS = {
     **{operator.add: "+", operator.sub: "-", operator.mul: "*", operator.truediv: "/"},
     **{operator.matmul: "@", operator.pow: "**", operator.lt: "<", operator.le: "<="},
-    **{operator.gt: ">", operator.ge: ">="},
+    **{operator.gt: ">", operator.ge: ">=", operator.eq: "==", operator.ne: "!="},
+    **{operator.mod: "%", operator.floordiv: "//", operator.and_: "&", operator.or_: "|"},
 }
 
 
@@ -183,8 +207,8 @@ class Learnt(Leaf):
         parameter: The parameter.
         name: What it is called where it is registered.
         tags: What was said of this leaf; the expression's tags say the rest.
-        settled: Whether it is decided if it is trained: by its maker, or by the first expression
-            that is put to work with it.
+        settled: Whether it is decided if it is trained: True, by its maker; or the place of the
+            first expression that was put to work with it.
     """
 
     def __init__(
@@ -192,7 +216,7 @@ class Learnt(Leaf):
         parameter: nn.Parameter,
         name: str | None = None,
         tags: dict[str, bool] | None = None,
-        settled: bool = True,
+        settled: bool | tuple[int, str] = True,
     ) -> None:
         self.parameter, self.name = parameter, _checked(name)
         self.tags, self.settled = tags or {}, settled
@@ -257,13 +281,15 @@ def expr(function: Callable[..., Any], /, *inputs: Any, **settings: Any) -> Expr
         ExpressionError: An input is a snapshot, or the function works in place.
     """
     name = function_name(function)
-    if (name.endswith("_") and not name.endswith("__")) or settings.get("out") is not None:
+    if _is_in_place(function, name, settings):
         raise ExpressionError(
             f"{name} works in place, but an expression is not changed, only evaluated:"
             " use the function that returns a new tensor"
         )
     if isinstance(function, nn.Module):
         return Call(called, Part(function), *inputs, **settings)
+    if isinstance(getattr(function, "__self__", None), nn.Module):
+        return Call(method_called, Part(function.__self__), name, *inputs, **settings)  # type: ignore[attr-defined]
     return Call(_importable(function), *inputs, **settings)
 
 
@@ -302,6 +328,24 @@ def _importable(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def _is_in_place(function: Callable[..., Any], name: str, settings: dict[str, Any]) -> bool:
+    if isinstance(function, nn.Module):
+        return any(getattr(part, "inplace", False) for part in function.modules())
+    if settings.get("out") is not None or settings.get("inplace"):
+        return True
+    if name.startswith("__"):
+        return name in ("__setitem__", "__delitem__") or name in _IN_PLACE
+    return name.endswith("_")
+
+
+_IN_PLACE = {f"__i{sign}__" for sign in ("add", "sub", "mul", "truediv", "pow", "matmul", "mod")}
+
+
+def method_called(module: nn.Module, name: str, *inputs: Any, **settings: Any) -> Any:
+    """Call a method of a module that is part of an expression."""
+    return getattr(module, name)(*inputs, **settings)
+
+
 def called(module: nn.Module, *inputs: Any, **settings: Any) -> Any:
     """Call a module that is part of an expression."""
     return module(*inputs, **settings)
@@ -320,6 +364,8 @@ def as_argument(value: Any, where: str) -> Any:
     """
     if isinstance(value, nn.Parameter):
         return Learnt(value)
+    if isinstance(value, nn.Module):
+        return Part(value)
     if isinstance(value, Tensor):
         refuse_snapshot(value, where)
         return Constant(value)
@@ -329,6 +375,10 @@ def as_argument(value: Any, where: str) -> Any:
         items = [as_argument(item, where) for item in value]
         if any(isinstance(item, Expression) for item in items):
             return Call(_list if type(value) is list else _tuple, *items)
+    if type(value) is dict:
+        held = {key: as_argument(item, where) for key, item in value.items()}
+        if any(isinstance(item, Expression) for item in held.values()):
+            return Call(_dict, tuple(held), *held.values())
     return value
 
 
@@ -361,6 +411,10 @@ def _list(*items: Any) -> list[Any]:
 
 def _tuple(*items: Any) -> tuple[Any, ...]:
     return items
+
+
+def _dict(keys: tuple[Any, ...], *items: Any) -> dict[Any, Any]:
+    return dict(zip(keys, items, strict=True))
 
 
 def _inner(value: Any) -> str:

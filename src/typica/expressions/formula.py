@@ -55,7 +55,8 @@ class Formula(nn.Module):
         super().__init__()
         self.expression, self.label, self.was, self.copied = expression, label, was, copied
         self.program = Program(expression)
-        self.reader: Callable[[Formula], Tensor] | None = None
+        # Caches and checks in force, the innermost last.
+        self.readers: list[Callable[[Formula], Tensor]] = []
         self.sources: list[Source] = []
         # Tensors as they were when registered: what differs has been replaced since.
         self.records: dict[str, Tensor] = {}
@@ -64,9 +65,9 @@ class Formula(nn.Module):
 
     def value(self) -> Tensor:
         """Return the parameter's value, through the cache or the check that is in force."""
-        if torch.compiler.is_compiling() or self.reader is None:
+        if torch.compiler.is_compiling() or not self.readers:
             return self.evaluate()
-        return self.reader(self)
+        return self.readers[-1](self)
 
     def evaluate(self) -> Tensor:
         """Compute the value from the leaves as they are now."""
@@ -99,6 +100,7 @@ class Formula(nn.Module):
 
     def tie(self) -> None:
         """Register the leaves, and whatever the references find now."""
+        self._reconcile()
         for registered in (self._parameters, self._buffers, self._modules):
             registered.clear()
         self.records, self.sources = {}, []
@@ -161,8 +163,10 @@ class Formula(nn.Module):
             held = _held(leaf)
             if held is not None and held is not self.records[key]:
                 registered[key] = held
-            elif registered[key] is not self.records[key]:
+            elif kind == "buffer" or isinstance(registered[key], nn.Parameter):
                 _hold(leaf, registered[key])
+            else:  # what `functional_call` puts there for a moment
+                continue
             self.records[key] = registered[key]
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Formula:
@@ -191,7 +195,7 @@ class Formula(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         # A cached value has a gradient's path, which is neither copied nor saved.
-        return {**self.__dict__, "reader": None}
+        return {**self.__dict__, "readers": []}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -219,9 +223,17 @@ def tie_to(module: nn.Module, name: str) -> None:
     for formula in list(_REFERRING):
         for leaf in formula.references():
             if leaf.module is module and leaf.attribute == name:
-                formula._reconcile()
                 formula.tie()
                 break
+
+
+def referring(module: nn.Module, name: str) -> list[str]:
+    """Return what refers to a module's parameter, by their labels."""
+    return [
+        formula.label
+        for formula in _REFERRING
+        if any(leaf.module is module and leaf.attribute == name for leaf in formula.references())
+    ]
 
 
 def retie(model: nn.Module) -> None:

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from typica.core.errors import ExpressionError
 from typica.expressions.classes import become, expressed, expression_names, original_class
 from typica.expressions.door import (
+    check_changes,
     check_cycle,
+    check_kind,
     check_module,
     check_parametrized,
     check_value,
@@ -19,14 +21,16 @@ from typica.expressions.door import (
     warn_if_not_finite,
 )
 from typica.expressions.expression import Expression, Learnt, from_array, refuse_snapshot
-from typica.expressions.formula import SUFFIX, Formula, Was, formula_of, tie_to
+from typica.expressions.formula import SUFFIX, Formula, Was, formula_of, referring, tie_to
+from typica.expressions.leaves import check_tags
 
 
 def set_param(module: nn.Module, name: str, value: Any, **tags: bool) -> None:
     """Make a module's parameter what you like: a value, an initialiser or an expression.
 
     The module is changed in place and stays an instance of its class. Reading the parameter then
-    evaluates the expression. Build optimisers, and wrap by DDP, afterwards.
+    evaluates the expression; it is evaluated once here, to be checked. Build optimisers, and wrap
+    by DDP, afterwards.
 
     Args:
         module: Any module but a scripted, quantised or sharded one.
@@ -42,15 +46,17 @@ def set_param(module: nn.Module, name: str, value: Any, **tags: bool) -> None:
             refers to itself; there is no such parameter; or the module is of a kind that refuses.
             The module is then as it was.
     """
+    check_tags(tags)
     module, name = owner_of(module, name)
     check_module(module, name)
     before = _present(module, name)
     if callable(value) and not isinstance(value, Expression | Tensor):
-        value = value(_shape(before, module, name))
+        value = _drawn(value(_shape(before, module, name)), before)
     if isinstance(value, Expression):
         _install(module, name, value, before)
     else:
-        _assign(module, name, _initial(value, before, f"{type(module).__name__}.{name}"))
+        label = f"{type(module).__name__}.{name}"
+        _assign(module, name, _initial(value, before, label), label)
     _tag(module, name, tags)
 
 
@@ -69,15 +75,16 @@ def add_param(
     Raises:
         ExpressionError: The name is taken, or the value is refused as by `set_param`.
     """
+    check_tags(tags)
+    check_kind(module, f"{type(module).__name__}.{name}")
     if hasattr(module, name) or not name.isidentifier():
         raise ExpressionError(f"{type(module).__name__} cannot have a new parameter {name!r}")
     if callable(value) and not isinstance(value, Expression | Tensor):
         value = value(tuple(shape))
     if not isinstance(value, Expression):
         label = f"{type(module).__name__}.{name}"
-        module.register_parameter(
-            name, _initial(value, torch.empty(tuple(shape)), label, exact=False)
-        )
+        start = _initial(value, torch.empty(tuple(shape)), label, exact=False)
+        module.register_parameter(name, _as_parameter(start, label))
     elif isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict):
         raise ExpressionError(
             f"{type(module).__name__} would take the leaves of {name!r} for a layer: give the"
@@ -110,7 +117,15 @@ def remove(
     module, name = owner_of(module, name)
     formula = _formula(module, name)
     check_parametrized(module, name)
-    value = formula.evaluate()
+    others = referring(module, name) if keep == "leaves" else []
+    if others:
+        raise ExpressionError(
+            f"{formula.label} is referred to by {', '.join(others)}: remove that first, or keep the"
+            " value"
+        )
+    # Whoever calls may have switched gradients off: the baked parameter is to be trained.
+    with torch.inference_mode(False), torch.enable_grad():
+        value = formula.evaluate()
     del module._modules[name + SUFFIX]
     names = tuple(other for other in expression_names(module) if other != name)
     plain = original_class(module)
@@ -184,6 +199,7 @@ def _install(
         was = earlier.was if earlier else _kind(module, name)
     if earlier is None and hasattr(module, name + SUFFIX):
         raise ExpressionError(f"{label}: {name + SUFFIX} is taken, where the leaves would go")
+    check_changes(module, name, label)
     formula = Formula(expression, label, was)
     check_cycle(formula, module, name)
     first = first_value(formula)
@@ -207,48 +223,64 @@ def _kind(module: nn.Module, name: str) -> Was:
     return "hidden buffer" if name in module._non_persistent_buffers_set else "buffer"
 
 
-def _assign(module: nn.Module, name: str, parameter: nn.Parameter) -> None:
+def _assign(module: nn.Module, name: str, start: Tensor, label: str) -> None:
+    parameter = None if name in module._buffers else _as_parameter(start, label)
     if formula_of(module, name) is not None:
         remove(module, name)
-    if name in module._buffers:
-        module._buffers[name] = parameter.detach()
+    if parameter is None or name in module._buffers:
+        module._buffers[name] = start.detach()
     else:
         setattr(module, name, parameter)
     tie_to(module, name)
 
 
-def _initial(given: Any, before: Tensor | None, label: str, exact: bool = True) -> nn.Parameter:
-    """Return a parameter with the value given, of the type and on the device of the one before."""
+def _drawn(value: Any, before: Tensor | None) -> Any:
+    """Give what an initialiser drew the type and the place of the parameter."""
+    is_drawn = isinstance(value, Tensor) and not isinstance(value, nn.Parameter)
+    return value.to(before) if is_drawn and before is not None and value.is_leaf else value
+
+
+def _initial(given: Any, before: Tensor | None, label: str, exact: bool = True) -> Tensor:
+    """Return a tensor with the value given, of the type and on the device of the one before."""
+    like = torch.empty(()) if before is None else before
     if isinstance(given, nn.Parameter):
-        parameter = given
+        start: Tensor = given
     elif isinstance(given, Tensor):
         refuse_snapshot(given, label)
-        parameter = nn.Parameter(given.detach().clone())
+        start = given.detach().clone()
     elif isinstance(given, bool | int | float):
-        like = torch.empty(()) if before is None else before
-        parameter = nn.Parameter(torch.full_like(like.detach(), given))
+        start = torch.full_like(like.detach(), given)
     elif hasattr(given, "__array__"):
-        like = torch.empty(()) if before is None else before
-        parameter = nn.Parameter(from_array(given).clone().to(like.dtype).to(like.device))
+        start = from_array(given).clone().to(like.dtype).to(like.device)
     else:
         raise ExpressionError(
             f"{label}: got a {type(given).__name__}; give a number, a tensor, an initialiser or"
             " an expression"
         )
-    check_value(parameter, before if exact else None, label)
-    return parameter
+    check_value(start, before if exact else None, label)
+    return start
+
+
+def _as_parameter(start: Tensor, label: str) -> nn.Parameter:
+    if isinstance(start, nn.Parameter):
+        return start
+    if not (start.is_floating_point() or start.is_complex()):
+        raise ExpressionError(f"{label}: whole numbers ({start.dtype}) cannot be a parameter")
+    return nn.Parameter(start)
 
 
 def _tag(module: nn.Module, name: str, tags: dict[str, bool]) -> None:
     """Remember the tags; what an expression calls untrainable, its own new leaves are."""
     module.__dict__.setdefault("_tags", {})[name] = tags
     formula, parameter = formula_of(module, name), module._parameters.get(name)
+    place = id(module), name
     if parameter is not None and "trainable" in tags:
         parameter.requires_grad_(tags["trainable"])
     for leaf in formula.program.leaves if formula else ():
-        if isinstance(leaf, Learnt) and not leaf.settled:
-            leaf.settled = True
-            leaf.parameter.requires_grad_(tags.get("trainable", True))
+        if isinstance(leaf, Learnt) and leaf.settled in (False, place):
+            if "trainable" in tags or not leaf.settled:
+                leaf.parameter.requires_grad_(tags.get("trainable", True))
+            leaf.settled = place
 
 
 def _formula(module: nn.Module, name: str) -> Formula:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from typica.core.errors import ExpressionError, did_you_mean
 from typica.expressions.classes import expression_names
 from typica.expressions.expression import (
     Constant,
+    Expression,
     Learnt,
     Reference,
     from_array,
@@ -48,7 +50,7 @@ def learn(
             raise ExpressionError("learn takes an initial value or init, not both")
         parameter = _parameter(first, dtype, device)
     else:
-        sizes = (first,) if isinstance(first, int) else tuple(first)
+        sizes = _sizes(first)
         initial = (init or glorot())(sizes).detach().to(dtype=dtype, device=device)
         if tuple(initial.shape) != sizes:
             raise ExpressionError(f"init gave {tuple(initial.shape)} when asked for {sizes}")
@@ -62,6 +64,15 @@ def learn_like(
     """Make a parameter of a tensor's shape, type and device, that starts at its value or `init`."""
     initial = tensor.detach().clone() if init is None else init(tensor.shape).to(tensor)
     return _leaf(nn.Parameter(initial), name, tags)
+
+
+def as_expression(
+    x: Expression | Tensor | Sequence[int], init: Initialiser | None = None
+) -> Expression:
+    """Return an expression as it is; else a leaf that starts at a tensor, or is of a shape."""
+    if isinstance(x, Expression):
+        return x
+    return learn_like(x) if isinstance(x, Tensor) else learn(x, init=init)
 
 
 def const(value: Any, *, name: str | None = None, persistent: bool = True) -> Constant:
@@ -106,9 +117,19 @@ def ref(module: nn.Module, attribute: str, *, tie_keys: str = "both") -> Referen
     return Reference(owner, name, saved=tie_keys == "both")
 
 
+def _sizes(shape: Any) -> tuple[int, ...]:
+    sizes = (shape,) if not isinstance(shape, Sequence) else tuple(shape)
+    if not all(isinstance(size, int) for size in sizes):
+        raise ExpressionError(
+            f"learn takes sizes, or an initial value as a tensor or an array: got {shape!r}"
+        )
+    return sizes
+
+
 def _leaf(
     parameter: nn.Parameter, name: str | None, tags: dict[str, bool], taken: bool = False
 ) -> Learnt:
+    check_tags(tags)
     if "trainable" in tags:
         parameter.requires_grad_(tags["trainable"])
     return Learnt(parameter, name, tags, settled=taken or "trainable" in tags)
@@ -121,5 +142,19 @@ def _parameter(
         return value
     if isinstance(value, Tensor):
         refuse_snapshot(value, "learn")
-        return nn.Parameter(value.detach().clone().to(dtype=dtype, device=device))
-    return nn.Parameter(from_array(value).clone().to(dtype=dtype, device=device))
+    start = value.detach() if isinstance(value, Tensor) else from_array(value)
+    start = start.clone().to(dtype=dtype, device=device)
+    if not (start.is_floating_point() or start.is_complex()):
+        raise ExpressionError(f"learn: whole numbers ({start.dtype}) cannot be learnt: use const")
+    return nn.Parameter(start)
+
+
+def check_tags(tags: dict[str, bool]) -> None:
+    """Raise unless tags are true or false.
+
+    Raises:
+        ExpressionError: One is neither.
+    """
+    for tag, has in tags.items():
+        if not isinstance(has, bool):
+            raise ExpressionError(f"tag {tag!r} must be True or False, got {has!r}")

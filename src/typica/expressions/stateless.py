@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.func import functional_call
+from torch.nn.parameter import is_lazy
 
 from typica.core.errors import ExpressionError, did_you_mean
 from typica.expressions.door import check_value, first_value, warn_if_not_finite
@@ -18,7 +19,7 @@ from typica.expressions.formula import Formula
 class WithParams(nn.Module):
     """A module that is called with other parameters than its own.
 
-    Its own are left as they are, and no longer trained: the leaves are.
+    Its own are left as they are; `get_params` gives the leaves in their place.
 
     Args:
         module: The module.
@@ -31,8 +32,10 @@ class WithParams(nn.Module):
         self.paths = tuple(expressions)
         formulas = [_formula(module, path, value) for path, value in expressions.items()]
         self.formulas = nn.ModuleList(formulas)
-        for path in self.paths:
-            module.get_parameter(path).requires_grad_(False)
+
+    def replaced(self) -> list[nn.Parameter]:
+        """Return the module's own parameters that are not used."""
+        return [self.module.get_parameter(path) for path in self.paths]
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Call the module, the expressions evaluated."""
@@ -48,7 +51,7 @@ def with_params(module: nn.Module, expressions: Mapping[str, Expression]) -> Wit
     parameters; `set_param` serves all else.
 
     Args:
-        module: The module; it is not changed, but the parameters replaced are frozen.
+        module: The module; it is not changed.
         expressions: Of parameters' paths, such as "1.weight", what is used in their place.
 
     Raises:
@@ -65,6 +68,8 @@ def _formula(module: nn.Module, path: str, expression: Expression) -> Formula:
     if path not in known:
         raise ExpressionError(f"with_params: no parameter {path!r}: {did_you_mean(path, known)}")
     label = f"{type(module).__name__}.{path}"
+    if is_lazy(known[path]):
+        raise ExpressionError(f"{label} is lazy: call the module once to materialise it")
     formula = Formula(expression, label)
     first = first_value(formula)
     check_value(first, known[path], label)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from typica.core.errors import ExpressionError, did_you_mean
 from typica.expressions.expression import Learnt, Part
 from typica.expressions.formula import SUFFIX, Formula
+from typica.expressions.stateless import WithParams
 
 _USUAL = ("trainable", "regularizable")
 
@@ -24,13 +25,13 @@ class Place(NamedTuple):
     Attributes:
         module: The module.
         name: The parameter's name in it.
-        parameter: The parameter, or what computes it.
+        parameter: The parameter, what computes it, or a buffer that was given tags.
         tags: The tags it carries.
     """
 
     module: nn.Module
     name: str
-    parameter: nn.Parameter | Formula
+    parameter: Tensor | Formula
     tags: frozenset[str]
 
 
@@ -54,11 +55,11 @@ def get_params(model: nn.Module, *, unwrap: bool = True, **tags: bool) -> list[T
         ExpressionError: No parameter of the model carries such a tag.
     """
     if unwrap:
-        found: list[tuple[Tensor, frozenset[str]]] = [
+        found: list[tuple[Tensor | Formula, frozenset[str]]] = [
             (leaf, own) for place in places(model) for leaf, own in _leaves(place)
         ]
     else:
-        found = [(_value(place.parameter), place.tags) for place in places(model)]
+        found = [(place.parameter, place.tags) for place in places(model)]
     known = set(_USUAL).union(*(own for _, own in found))
     for tag in tags:
         if tag not in known:
@@ -66,7 +67,7 @@ def get_params(model: nn.Module, *, unwrap: bool = True, **tags: bool) -> list[T
     wanted = {tag for tag, has in tags.items() if has}
     unwanted = set(tags) - wanted
     kept = {id(leaf): leaf for leaf, own in found if wanted <= own and not unwanted & own}
-    return list(kept.values())
+    return [leaf.value() if isinstance(leaf, Formula) else leaf for leaf in kept.values()]
 
 
 def param_groups(
@@ -123,19 +124,28 @@ def penalty(
 
 
 def places(model: nn.Module) -> Iterator[Place]:
-    """Yield a model's parameters, in the order of its modules."""
-    for module in _modules(model, set()):
-        formulas = {
-            key.removesuffix(SUFFIX): child
-            for key, child in module._modules.items()
-            if isinstance(child, Formula)
-        }
-        present = {**module._parameters, **formulas}
+    """Yield a model's parameters, in the order of its modules, but those that are replaced."""
+    modules = list(_modules(model, set()))
+    unused = {id(p) for part in modules if isinstance(part, WithParams) for p in part.replaced()}
+    for module in modules:
+        present = _present(module)
         # The order is of before the first expression; what was added stands at the end.
         for name in dict.fromkeys([*module.__dict__.get("_order", ()), *present]):
             parameter = present.get(name)
-            if parameter is not None:
+            if parameter is not None and id(parameter) not in unused:
                 yield Place(module, name, parameter, _tags(module, name, parameter))
+
+
+def _present(module: nn.Module) -> dict[str, Any]:
+    """Return what a module has: parameters, formulas, and buffers that were given tags."""
+    tagged = module.__dict__.get("_tags", {})
+    formulas = {
+        key.removesuffix(SUFFIX): child
+        for key, child in module._modules.items()
+        if isinstance(child, Formula)
+    }
+    buffers = {name: value for name, value in module._buffers.items() if tagged.get(name)}
+    return {**module._parameters, **formulas, **buffers}
 
 
 def _modules(module: nn.Module, seen: set[int]) -> Iterator[nn.Module]:
@@ -148,21 +158,22 @@ def _modules(module: nn.Module, seen: set[int]) -> Iterator[nn.Module]:
         yield from _modules(child, seen)
 
 
-def _tags(module: nn.Module, name: str, parameter: nn.Parameter | Formula) -> frozenset[str]:
+def _tags(module: nn.Module, name: str, parameter: Tensor | Formula) -> frozenset[str]:
+    is_buffer = name in module._buffers
     last = parameter.label.rpartition(".")[2] if isinstance(parameter, Formula) else name
-    usual = {"trainable": True, "regularizable": "bias" not in last.split("_")}
-    if isinstance(parameter, nn.Parameter):
-        usual["trainable"] = parameter.requires_grad
-    said = module.__dict__.get("_tags", {}).get(name, {})
+    said = dict(module.__dict__.get("_tags", {}).get(name, {}))
+    usual = {
+        "trainable": not is_buffer,
+        "regularizable": not (is_buffer or "bias" in last.split("_")),
+    }
+    if isinstance(parameter, Tensor):
+        # Of an ordinary parameter torch's own flag decides, whoever set it last.
+        said["trainable"] = parameter.requires_grad
     return frozenset(tag for tag, has in {**usual, **said}.items() if has)
 
 
-def _value(parameter: nn.Parameter | Formula) -> Tensor:
-    return parameter if isinstance(parameter, nn.Parameter) else parameter.value()
-
-
-def _leaves(place: Place) -> Iterator[tuple[nn.Parameter, frozenset[str]]]:
-    if isinstance(place.parameter, nn.Parameter):
+def _leaves(place: Place) -> Iterator[tuple[Tensor, frozenset[str]]]:
+    if isinstance(place.parameter, Tensor):
         yield place.parameter, place.tags
     else:
         yield from _formula_leaves(place.parameter, place.tags)
@@ -170,17 +181,20 @@ def _leaves(place: Place) -> Iterator[tuple[nn.Parameter, frozenset[str]]]:
 
 def _formula_leaves(
     formula: Formula, tags: frozenset[str]
-) -> Iterator[tuple[nn.Parameter, frozenset[str]]]:
+) -> Iterator[tuple[Tensor, frozenset[str]]]:
     for kind, key, leaf in formula.sources:
         if kind == "formula":
             yield from _formula_leaves(formula.get_submodule(key), tags)  # type: ignore[arg-type]
         elif isinstance(leaf, Part):
-            for parameter in leaf.module.parameters():
-                yield parameter, _if_trained(parameter, tags)
+            for place in places(leaf.module):
+                # The expression's tags, less the usual ones that a part's own parameter lacks.
+                less = tags - (set(_USUAL) - place.tags)
+                for inner, own in _leaves(place):
+                    yield inner, less | (own - set(_USUAL))
         elif kind == "parameter":
-            own = leaf.tags if isinstance(leaf, Learnt) else {}
-            without = tags - {tag for tag, has in own.items() if not has}
-            with_ = without | {tag for tag, has in own.items() if has}
+            said = leaf.tags if isinstance(leaf, Learnt) else {}
+            without = tags - {tag for tag, has in said.items() if not has}
+            with_ = without | {tag for tag, has in said.items() if has}
             parameter = formula.get_parameter(key)
             yield parameter, _if_trained(parameter, with_)
 

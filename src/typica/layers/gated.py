@@ -158,10 +158,10 @@ class GatedLayer(nn.Module):
         Returns:
             The residual path, the skips, and the history of the next block.
         """
-        rows = torch.cat([history, x])
+        rows, taps = torch.cat([history, x]), self.taps
         inputs = (
-            *(rows.flatten(0, 1), skips, self._drive(told)),
-            *(self.taps, self.residual, self.skip, self.residual_bias, self.skip_bias),
+            *(rows.flatten(0, 1), skips, self._drive(told, taps)),
+            *(taps, self.residual, self.skip, self.residual_bias, self.skip_bias),
         )
         run: Callable[..., Any] = _GatedFunction.apply if torch.is_grad_enabled() else _gated
         kind = x.device.type
@@ -172,9 +172,9 @@ class GatedLayer(nn.Module):
             out, skips, *_ = run(*cast, self.dilation * x.shape[1])
         return out.view(x.shape), skips, rows[len(x) :]
 
-    def _drive(self, told: Tensor | None) -> Tensor:
+    def _drive(self, told: Tensor | None, taps: Tensor) -> Tensor:
         """What is added before the gates: the bias, or the condition's rows and the bias."""
-        bias = self.taps.new_zeros(self.taps.shape[-1]) if self.bias is None else self.bias
+        bias = taps.new_zeros(taps.shape[-1]) if self.bias is None else self.bias
         if told is None or self.told is None:
             return bias
         return torch.addmm(bias, told.flatten(0, 1), self.told)

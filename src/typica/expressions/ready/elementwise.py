@@ -11,8 +11,7 @@ from torch import Tensor
 
 from typica.core.errors import ExpressionError
 from typica.expressions.expression import Expression
-from typica.expressions.initialise import Initialiser
-from typica.expressions.leaves import learn, learn_like
+from typica.expressions.leaves import as_expression
 
 
 def positive(
@@ -54,12 +53,3 @@ def bounded(x: Expression | Tensor | Sequence[int], low: float, high: float) -> 
     if not low < high:
         raise ExpressionError(f"bounded: low must be below high, got {low} and {high}")
     return torch.sigmoid(as_expression(x)) * (high - low) + low  # type: ignore[arg-type, return-value]
-
-
-def as_expression(
-    x: Expression | Tensor | Sequence[int], init: Initialiser | None = None
-) -> Expression:
-    """Return an expression as it is; of a tensor, or of a shape by `init`, a new leaf."""
-    if isinstance(x, Expression):
-        return x
-    return learn_like(x) if isinstance(x, Tensor) else learn(x, init=init)

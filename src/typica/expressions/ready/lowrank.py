@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from typica.core.errors import ExpressionError
+from typica.expressions.cache import is_checked
 from typica.expressions.classes import TWO_STEPS
 from typica.expressions.expression import Call, Expression, Leaf
 from typica.expressions.formula import formula_of
@@ -29,7 +30,8 @@ def low_rank(
     """Make a weight of low rank.
 
     In `nn.Linear`, `nn.Conv1d` to `nn.Conv3d` without groups and `nn.Embedding` the layer takes
-    two steps, by one factor and then the other; elsewhere the product is formed.
+    two steps, by one factor and then the other; elsewhere the product is formed. Two steps round
+    otherwise than one: after `remove` the outputs are the same but for that.
 
     Args:
         like: The weight to stand in for, whose variance the product then has; or a shape,
@@ -93,11 +95,11 @@ def _factors(module: nn.Module) -> tuple[Tensor, Tensor] | None:
     """Return the factors of a module's weight, if it is a product of two leaves."""
     formula = formula_of(module, "weight")
     root = formula.expression if formula else None
-    if not isinstance(root, Call) or root.function is not product:
+    if formula is None or not isinstance(root, Call) or root.function is not product:
         return None
-    if not all(isinstance(leaf, Leaf) for leaf in root.args):
+    if not all(isinstance(leaf, Leaf) for leaf in root.args) or is_checked(formula):
         return None
-    left, right = formula.leaf_values()  # type: ignore[union-attr]
+    left, right = formula.leaf_values()
     return left, right
 
 

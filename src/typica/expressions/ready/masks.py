@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from typica.core.errors import ExpressionError, ShapeError
 from typica.expressions.expression import Call, Expression
-from typica.expressions.leaves import const, learn
+from typica.expressions.leaves import as_expression, const
 from typica.expressions.match import inverse_of
 
 
@@ -27,7 +27,7 @@ def masked(x: Expression | Tensor | Sequence[int], mask: Any) -> Expression:
         ShapeError: The mask does not spread to the shape of the weight.
         ExpressionError: It holds other numbers than 0 and 1.
     """
-    weight = x if isinstance(x, Expression) else learn(x)
+    weight = as_expression(x)
     keep = torch.as_tensor(mask).detach()
     if not bool(((keep == 0) | (keep == 1)).all()):
         raise ExpressionError("masked: a mask holds 0 and 1, or False and True, alone")

@@ -12,9 +12,8 @@ from typica.core.errors import ExpressionError, ShapeError
 from typica.expressions.expression import Call, Expression
 from typica.expressions.initialise import normal
 from typica.expressions.inverses import exact
-from typica.expressions.leaves import const, learn_like
+from typica.expressions.leaves import as_expression, const, learn_like
 from typica.expressions.match import inverse_of
-from typica.expressions.ready.elementwise import as_expression
 
 Diagonal = Literal["free", "unit", "positive"]
 

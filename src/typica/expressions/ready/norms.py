@@ -10,9 +10,8 @@ from torch import Tensor
 
 from typica.core.errors import ExpressionError
 from typica.expressions.expression import Call, Expression
-from typica.expressions.leaves import learn_like
+from typica.expressions.leaves import as_expression, learn_like
 from typica.expressions.match import inverse_of
-from typica.expressions.ready.elementwise import as_expression
 
 
 def normalised(

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from typica.core.errors import ExpressionError, ShapeError
 from typica.expressions.expression import Call, Expression
-from typica.expressions.leaves import learn
+from typica.expressions.leaves import as_expression
 from typica.expressions.match import inverse_of
 
 
@@ -47,7 +47,7 @@ def rotated(
             quarters, or not odd where they are turned by less.
         ExpressionError: There are no copies.
     """
-    weight = filters if isinstance(filters, Expression) else learn(filters)
+    weight = as_expression(filters)
     shape = tuple(weight.shape)
     if copies < 1:
         raise ExpressionError(f"rotated: copies must be at least 1, got {copies}")
