@@ -167,7 +167,7 @@ def tags(mechanism):
     layer = positive(mechanism)
     # A parametrization's leaves can be found by name; tags of one's own are nowhere to be had.
     if mechanism != "expressions":
-        return any("tag" in name for name in [*dir(layer), *dir(parametrize), *dir(torch.func)])
+        return any(hasattr(place, "tags") for place in (layer, parametrize, torch.func))
     set_param(layer, "weight", learn(3, 3, slow=True) * learn(3, 1))
     return len(get_params(layer, slow=True)) == 1
 

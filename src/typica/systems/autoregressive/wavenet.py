@@ -124,7 +124,8 @@ class WaveNetConfig(Config):
         width, last = self.embedding or self.channels, (self.skip, *self.head)[-1]
         if width != last:
             raise ConfigError(
-                f"model.tied needs vectors as wide as the last of model.head: {width} and {last}"
+                f"model.tied needs vectors as wide as the last of model.head: {width} and {last};"
+                f" set model.embedding={last}"
             )
 
     def _check_sizes(self) -> None:
