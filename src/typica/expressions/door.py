@@ -152,6 +152,20 @@ def _read_by(formula: Formula) -> Iterator[tuple[nn.Module, str]]:
                 yield from ((module, name) for name in names)
 
 
+def check_formula(formula: Formula, before: Tensor | None) -> None:
+    """Raise unless a new expression's value can stand where `before` stood; warn if not finite.
+
+    Raises:
+        ShapeError: Its shape differs.
+        ExpressionError: It cannot be evaluated, or has another type or device.
+    """
+    value = first_value(formula)
+    check_value(value, before, formula.label)
+    if not value.is_meta and not torch.isfinite(value).all():
+        words = f"{formula.label}: expression is not finite at its first value"
+        warnings.warn(words, stacklevel=4)
+
+
 def first_value(formula: Formula) -> Tensor:
     """Evaluate a new expression once.
 
@@ -210,12 +224,6 @@ def check_value(value: Tensor, before: Tensor | None, label: str) -> None:
             f"{label}: expression lies on {value.device}, the layer on {before.device}:"
             " give its leaves that device, or move the model after set_param"
         )
-
-
-def warn_if_not_finite(value: Tensor, label: str) -> None:
-    """Warn of infinities and of values that are not numbers."""
-    if not value.is_meta and not torch.isfinite(value).all():
-        warnings.warn(f"{label}: expression is not finite at its first value", stacklevel=3)
 
 
 def check_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module) -> None:

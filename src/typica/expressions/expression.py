@@ -333,12 +333,11 @@ def _is_in_place(function: Callable[..., Any], name: str, settings: dict[str, An
         return any(getattr(part, "inplace", False) for part in function.modules())
     if settings.get("out") is not None or settings.get("inplace"):
         return True
-    if name.startswith("__"):
-        return name in ("__setitem__", "__delitem__") or name in _IN_PLACE
-    return name.endswith("_")
+    return name in _IN_PLACE if name.startswith("__") else name.endswith("_")
 
 
-_IN_PLACE = {f"__i{sign}__" for sign in ("add", "sub", "mul", "truediv", "pow", "matmul", "mod")}
+_IN_PLACE = {"__setitem__", "__delitem__"}
+_IN_PLACE |= {f"__i{sign}__" for sign in ("add", "sub", "mul", "truediv", "pow", "matmul", "mod")}
 
 
 def method_called(module: nn.Module, name: str, *inputs: Any, **settings: Any) -> Any:

@@ -98,6 +98,10 @@ class Formula(nn.Module):
         """Yield what the expression refers to in other modules."""
         return (leaf for leaf in self.program.leaves if isinstance(leaf, Reference))
 
+    def refers_to(self, module: nn.Module, name: str) -> bool:
+        """Whether the expression refers to a module's parameter."""
+        return any(leaf.module is module and leaf.attribute == name for leaf in self.references())
+
     def tie(self) -> None:
         """Register the leaves, and whatever the references find now."""
         self._reconcile()
@@ -106,12 +110,17 @@ class Formula(nn.Module):
         self.records, self.sources = {}, []
         counts: Counter[str] = Counter()
         for leaf in self.program.leaves:
-            key = leaf.name or f"{_WORDS[type(leaf)]}{counts[_WORDS[type(leaf)]]}"
-            counts[_WORDS[type(leaf)]] += 1
+            word = _WORDS[type(leaf)]
+            key = leaf.name or f"{word}{counts[word]}"
+            counts[word] += 1
             if hasattr(self, key):
                 raise ExpressionError(f"{self.label}: a leaf cannot be named {key!r}: it is taken")
             self.sources.append(Source(self._register(leaf, key), key, leaf))
-        if any(True for _ in self.references()):
+        self._note()
+
+    def _note(self) -> None:
+        """Be found by whoever changes what is referred to."""
+        if list(self.references()):
             _REFERRING.add(self)
 
     def _register(self, leaf: Leaf, key: str) -> Kind:
@@ -179,7 +188,8 @@ class Formula(nn.Module):
         for key in self._left_to_source():
             part = {key: self._parameters[key]} if key in self._parameters else {}
             if key in self._modules:
-                part = {f"{key}.{name}": value for name, value in self._child(key).items()}
+                child = self._modules[key].state_dict(keep_vars=True)  # type: ignore[union-attr]
+                part = {f"{key}.{name}": value for name, value in child.items()}
             for name, value in part.items():
                 state_dict.setdefault(prefix + name, value)
         super()._load_from_state_dict(state_dict, prefix, *args)
@@ -190,25 +200,21 @@ class Formula(nn.Module):
             key for _, key, leaf in self.sources if isinstance(leaf, Reference) and not leaf.saved
         ]
 
-    def _child(self, key: str) -> dict[str, Any]:
-        return self.get_submodule(key).state_dict(keep_vars=True)
-
     def __getstate__(self) -> dict[str, Any]:
         # A cached value has a gradient's path, which is neither copied nor saved.
         return {**self.__dict__, "readers": []}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        if any(True for _ in self.references()):
-            _REFERRING.add(self)
+        self._note()
 
     def __repr__(self) -> str:
         return repr(self.expression)
 
 
-_WORDS: dict[type[Leaf], str] = {
-    **{Learnt: "leaf", Constant: "const", Reference: "ref", Part: "part"}
-}
+# How leaves without a name are called, with a number behind.
+_WORDS: dict[type[Leaf], str]
+_WORDS = {Learnt: "leaf", Constant: "const", Reference: "ref", Part: "part"}
 _REFERRING: WeakSet[Formula] = WeakSet()
 
 
@@ -218,29 +224,22 @@ def formula_of(module: nn.Module, name: str) -> Formula | None:
     return formula if isinstance(formula, Formula) else None
 
 
+def referring(module: nn.Module, name: str) -> list[Formula]:
+    """Return the formulas that refer to a module's parameter."""
+    return [formula for formula in _REFERRING if formula.refers_to(module, name)]
+
+
 def tie_to(module: nn.Module, name: str) -> None:
     """Let every formula that refers to a parameter see what it has become."""
-    for formula in list(_REFERRING):
-        for leaf in formula.references():
-            if leaf.module is module and leaf.attribute == name:
-                formula.tie()
-                break
-
-
-def referring(module: nn.Module, name: str) -> list[str]:
-    """Return what refers to a module's parameter, by their labels."""
-    return [
-        formula.label
-        for formula in _REFERRING
-        if any(leaf.module is module and leaf.attribute == name for leaf in formula.references())
-    ]
+    for formula in referring(module, name):
+        formula.tie()
 
 
 def retie(model: nn.Module) -> None:
     """Register anew what the expressions of a model refer to.
 
-    Needed only where parameters were replaced by hand and no expression was evaluated since,
-    before `parameters()` is asked for.
+    Reading a computed parameter and listing parameters do so by themselves; this is for compiled
+    code, which does neither, after parameters were replaced by hand.
     """
     for module in model.modules():
         if isinstance(module, Formula):

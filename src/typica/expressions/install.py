@@ -13,12 +13,11 @@ from typica.expressions.classes import become, expressed, expression_names, orig
 from typica.expressions.door import (
     check_changes,
     check_cycle,
+    check_formula,
     check_kind,
     check_module,
     check_parametrized,
     check_value,
-    first_value,
-    warn_if_not_finite,
 )
 from typica.expressions.expression import Expression, Learnt, from_array, refuse_snapshot
 from typica.expressions.formula import SUFFIX, Formula, Was, formula_of, referring, tie_to
@@ -76,13 +75,13 @@ def add_param(
         ExpressionError: The name is taken, or the value is refused as by `set_param`.
     """
     check_tags(tags)
-    check_kind(module, f"{type(module).__name__}.{name}")
+    label = f"{type(module).__name__}.{name}"
+    check_kind(module, label)
     if hasattr(module, name) or not name.isidentifier():
         raise ExpressionError(f"{type(module).__name__} cannot have a new parameter {name!r}")
     if callable(value) and not isinstance(value, Expression | Tensor):
         value = value(tuple(shape))
     if not isinstance(value, Expression):
-        label = f"{type(module).__name__}.{name}"
         start = _initial(value, torch.empty(tuple(shape)), label, exact=False)
         module.register_parameter(name, _as_parameter(start, label))
     elif isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict):
@@ -120,8 +119,8 @@ def remove(
     others = referring(module, name) if keep == "leaves" else []
     if others:
         raise ExpressionError(
-            f"{formula.label} is referred to by {', '.join(others)}: remove that first, or keep the"
-            " value"
+            f"{formula.label} is referred to by {', '.join(other.label for other in others)}:"
+            " remove that first, or keep the value"
         )
     # Whoever calls may have switched gradients off: the baked parameter is to be trained.
     with torch.inference_mode(False), torch.enable_grad():
@@ -202,9 +201,7 @@ def _install(
     check_changes(module, name, label)
     formula = Formula(expression, label, was)
     check_cycle(formula, module, name)
-    first = first_value(formula)
-    check_value(first, before, label)
-    warn_if_not_finite(first, label)
+    check_formula(formula, before)
     if not expression_names(module):
         module.__dict__["_order"] = (*module._parameters, *module._buffers)
     module._parameters.pop(name, None)

@@ -11,7 +11,7 @@ from torch.func import functional_call
 from torch.nn.parameter import is_lazy
 
 from typica.core.errors import ExpressionError, did_you_mean
-from typica.expressions.door import check_value, first_value, warn_if_not_finite
+from typica.expressions.door import check_formula
 from typica.expressions.expression import Expression
 from typica.expressions.formula import Formula
 
@@ -71,7 +71,5 @@ def _formula(module: nn.Module, path: str, expression: Expression) -> Formula:
     if is_lazy(known[path]):
         raise ExpressionError(f"{label} is lazy: call the module once to materialise it")
     formula = Formula(expression, label)
-    first = first_value(formula)
-    check_value(first, known[path], label)
-    warn_if_not_finite(first, label)
+    check_formula(formula, known[path])
     return formula
