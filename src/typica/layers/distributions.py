@@ -80,9 +80,11 @@ class DiscretisedLogisticMixture(Distribution):
         """Return the log-mass of levels, of batch shape, in nats."""
         half = 1 / (self.levels - 1)
         inverse = (-self.log_scale).exp()
-        distance = (2 * value.to(self.logits.dtype) * half - 1)[..., None] - self.mean_
-        below = F.logsigmoid((half + distance) * inverse)  # log of the mass under the upper edge
-        above = F.logsigmoid((half - distance) * inverse)  # log of the mass over the lower edge
+        # Neighbours compute their common edge alike, to the last bit, or masses do not add up.
+        doubled = 2 * value.to(self.logits.dtype)[..., None]
+        upper, lower = (doubled + 1) * half - 1, (doubled - 1) * half - 1
+        below = F.logsigmoid((upper - self.mean_) * inverse)  # log of the mass under the upper edge
+        above = F.logsigmoid((self.mean_ - lower) * inverse)  # log of the mass over the lower edge
         width = torch.log(-torch.expm1(-2 * half * inverse))
         inner = below + above + width
         value = value[..., None]
