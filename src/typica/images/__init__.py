@@ -1,0 +1,1 @@
+"""Images: cutting them, spoiling them, making their levels continuous."""

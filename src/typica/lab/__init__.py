@@ -1,0 +1,1 @@
+"""The articles' figures and claims, one short file each."""

@@ -1,0 +1,1 @@
+"""Detectors of what is not typical: estimators in the manner of scikit-learn."""
