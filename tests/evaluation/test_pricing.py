@@ -6,7 +6,7 @@ from torch.distributions import Categorical
 
 from typica.core import registry
 from typica.core.config import Config
-from typica.core.model import AutoregressiveModel, Model
+from typica.core.model import EndlessModel, Model
 from typica.evaluation.pricing import measure_likelihood
 from typica.evaluation.stretches import choose
 from typica.signal.quantise import quantiser
@@ -22,7 +22,7 @@ class Implicit(Model):
         return []
 
 
-class Parrot(AutoregressiveModel):
+class Parrot(EndlessModel):
     """Knows one recording by heart, by the levels around each of its own; nothing else."""
 
     config_type = Config

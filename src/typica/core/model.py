@@ -33,6 +33,7 @@ class Model(nn.Module, ABC):
 
     config_type: ClassVar[type[Config]]
     conditioning: ClassVar[tuple[str, ...]] = ()  # kinds it can be built for: "sparse", "dense"
+    example: ClassVar[Literal["audio", "image"]] = "audio"  # the entry of a batch that it models
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -42,6 +43,11 @@ class Model(nn.Module, ABC):
     def needs(self) -> Mapping[str, Need]:
         """What this model must be told, by name; empty if unconditional."""
         return {}
+
+    @property
+    def length(self) -> int | None:
+        """Symbols or samples of an example, where all have as many; None where any will do."""
+        return None
 
     @property
     def context(self) -> int:
@@ -62,7 +68,11 @@ class Model(nn.Module, ABC):
         condition: Condition | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw `count` examples of `length` samples, shape (count, channels, length)."""
+        """Draw `count` examples of `length` samples, shape (count, channels, length).
+
+        Images are drawn whole, as levels, int64 (count, channels, height, width): their
+        `length` is the model's.
+        """
 
     @abstractmethod
     def phases(self) -> Sequence[Phase]:
@@ -81,7 +91,10 @@ class ExplicitModel(Model):
 
     @abstractmethod
     def log_prob(self, x: Tensor, condition: Condition | None = None) -> Tensor:
-        """Return the log-density of each example, in nats, summed over it, shape (batch,)."""
+        """Return the log-density of each example, in nats, summed over it, shape (batch,).
+
+        The density of one does not depend on the others in its batch.
+        """
 
     def phases(self) -> Sequence[Phase]:
         """Maximise the likelihood, in nats a sample."""
@@ -89,9 +102,9 @@ class ExplicitModel(Model):
 
     def likelihood_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the mean negative log-likelihood, in nats a sample."""
-        audio = batch["audio"]
-        log_prob = self.log_prob(audio, batch.get("condition"))
-        return {"nll": -log_prob.mean() / audio[0].numel()}
+        examples = batch[self.example]
+        log_prob = self.log_prob(examples, batch.get("condition"))
+        return {"nll": -log_prob.mean() / examples[0].numel()}
 
 
 class StreamingModel(Model):
@@ -108,10 +121,10 @@ class StreamingModel(Model):
         """Yield audio without end, in blocks of shape (count, channels, block)."""
 
 
-class AutoregressiveModel(ExplicitModel, StreamingModel):
+class AutoregressiveModel(ExplicitModel):
     """A model that draws symbol after symbol, each given those before it.
 
-    Symbols are what its distributions are over: levels of a quantiser, or amplitudes.
+    Symbols are what its distributions are over: levels of a quantiser, amplitudes, or pixels.
     A system supplies `symbols`, `render`, `initial`, `start` and `advance`; everything else
     is written here, once.
     """
@@ -123,11 +136,11 @@ class AutoregressiveModel(ExplicitModel, StreamingModel):
 
     @abstractmethod
     def symbols(self, x: Tensor) -> Tensor:
-        """Turn examples (batch, channels, time) into symbols (batch, length)."""
+        """Turn examples, as in (batch, channels, time), into symbols (batch, length)."""
 
     @abstractmethod
     def render(self, symbols: Tensor) -> Tensor:
-        """Turn symbols (batch, length) into audio (batch, channels, time)."""
+        """Turn symbols (batch, length) into examples, as in (batch, channels, time)."""
 
     @abstractmethod
     def start(self, count: int, condition: Condition | None = None) -> State:
@@ -177,30 +190,30 @@ class AutoregressiveModel(ExplicitModel, StreamingModel):
 
     def likelihood_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the mean negative log-likelihood of what follows the context, in nats."""
-        audio, context = batch["audio"], batch.get("context", 0)
-        distribution = self.conditionals(audio, batch.get("condition"))
-        log_prob = distribution.log_prob(self.symbols(audio))[:, context:]
+        examples, context = batch[self.example], batch.get("context", 0)
+        distribution = self.conditionals(examples, batch.get("condition"))
+        log_prob = distribution.log_prob(self.symbols(examples))[:, context:]
         if "length" not in batch:
             return {"nll": -log_prob.mean()}
         index = torch.arange(log_prob.shape[1], device=log_prob.device)
         is_real = index < batch["length"][:, None]
         return {"nll": -(log_prob * is_real).sum() / is_real.sum().clamp_min(1)}
 
-    def stream(
+    def draws(
         self,
-        count: int = 1,
+        count: int,
         *,
         condition: Condition | None = None,
         generator: torch.Generator | None = None,
     ) -> Iterator[Tensor]:
-        """Yield one sample at a time, shape (count, channels, 1), without end."""
+        """Draw one symbol after another for each of `count` sequences, shape (count,)."""
         state = self.start(count, condition)
         symbols = self._silence(count)
         while True:
             with torch.no_grad():
                 distribution, state = self.step(symbols, state)
                 symbols = draw(distribution, generator)[:, 0]
-            yield self.render(symbols[:, None])
+            yield symbols
 
     def sample(
         self,
@@ -210,9 +223,9 @@ class AutoregressiveModel(ExplicitModel, StreamingModel):
         condition: Condition | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Collect `length` steps of the stream, shape (count, channels, length)."""
-        blocks = self.stream(count, condition=condition, generator=generator)
-        return torch.cat([next(blocks) for _ in range(length)], dim=-1)
+        """See `Model.sample`."""
+        draws = self.draws(count, condition=condition, generator=generator)
+        return self.render(torch.stack([next(draws) for _ in range(length)], 1))
 
     def _silence(self, count: int) -> Tensor:
         device = next(self.parameters()).device
@@ -220,3 +233,18 @@ class AutoregressiveModel(ExplicitModel, StreamingModel):
 
     def _previous(self, symbols: Tensor) -> Tensor:
         return F.pad(symbols[:, :-1], (1, 0), value=self.initial)
+
+
+class EndlessModel(AutoregressiveModel, StreamingModel):
+    """An autoregressive model of sound: its sequences have no end, so it can sound at once."""
+
+    def stream(
+        self,
+        count: int = 1,
+        *,
+        condition: Condition | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Iterator[Tensor]:
+        """Yield one sample at a time, shape (count, channels, 1), without end."""
+        for symbols in self.draws(count, condition=condition, generator=generator):
+            yield self.render(symbols[:, None])

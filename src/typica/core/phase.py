@@ -9,10 +9,11 @@ from typing import Any
 from torch import Tensor, nn
 
 Batch = dict[str, Any]
-"""Holds "audio", shape (batch, channels, time), in [-1, 1]; "context", the number of leading
-samples that are past for the others and are not scored; where recordings may be shorter than
-a crop, "length", the samples after the context that are real and no padding, int64 (batch,);
-and, where the corpus has any, "condition", a `typica.core.condition.Condition`."""
+"""Holds "audio", shape (batch, channels, time), in [-1, 1], or "image", levels as integers,
+shape (batch, channels, height, width). With audio come "context", the number of leading samples
+that are past for the others and are not scored; and, where recordings may be shorter than a
+crop, "length", the samples after the context that are real and no padding, int64 (batch,).
+Where the corpus has any, "condition" is a `typica.core.condition.Condition`."""
 
 
 @dataclass(frozen=True)

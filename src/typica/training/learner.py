@@ -108,9 +108,10 @@ class Learner:
 
     def _place(self, batch: Batch) -> Batch:
         device = self.processes.device
-        placed = dict(batch) | {"audio": batch["audio"].to(device, non_blocking=True)}
-        if "length" in batch:
-            placed["length"] = batch["length"].to(device)
+        placed = {
+            name: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
+            for name, value in batch.items()
+        }
         if "condition" in batch:
             placed["condition"] = to_device(batch["condition"], device)
         return placed

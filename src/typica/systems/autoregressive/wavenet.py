@@ -23,7 +23,7 @@ from torch.distributions import Distribution
 from typica.core.condition import Condition, Need, check_condition
 from typica.core.config import Config
 from typica.core.errors import ConfigError, ShapeError
-from typica.core.model import AutoregressiveModel
+from typica.core.model import EndlessModel
 from typica.expressions import learn, ref, set_param, weight_norm, zeros
 from typica.layers.distributions import Amplitude, DiscretisedLogisticMixture, Levels
 from typica.layers.gated import GatedStack
@@ -161,7 +161,7 @@ class WaveNetState(NamedTuple):
     context: ContextState | None = None
 
 
-class WaveNet(AutoregressiveModel):
+class WaveNet(EndlessModel):
     """See the module's docstring."""
 
     config_type = WaveNetConfig
