@@ -86,3 +86,10 @@ def test_less_temperature_is_less_spread():
 
     assert entropy[1] < entropy[0]
     assert cool.log_prob(levels).exp().sum().item() == pytest.approx(1, abs=1e-5)
+
+
+def test_all_levels_can_be_listed():
+    distribution = mixture([0.0, 1.0], [0.0, 0.3], [-1.0, -2.0], 5)
+
+    assert distribution.enumerate_support(expand=False).tolist() == [[0], [1], [2], [3], [4]]
+    assert distribution.enumerate_support().shape == (5, *distribution.batch_shape)

@@ -11,7 +11,7 @@ from typica.core.progress import SILENT, Progress
 from typica.data.corpus import Corpus
 from typica.evaluation.bits import Bits
 from typica.evaluation.counting import LARGEST_TABLE, Markov, Uniform, Unigram, count_pairs
-from typica.evaluation.flac import Flac
+from typica.signal.flac import Flac
 from typica.evaluation.linear_prediction import AdaptiveLaplace, FixedLaplace, Predictor
 from typica.evaluation.stretches import Stretch, choose
 from typica.signal.quantise import Quantiser

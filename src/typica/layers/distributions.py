@@ -66,6 +66,7 @@ class DiscretisedLogisticMixture(Distribution):
     """
 
     arg_constraints: dict[str, constraints.Constraint] = {}
+    has_enumerate_support = True
 
     def __init__(self, logits: Tensor, mean: Tensor, log_scale: Tensor, levels: int) -> None:
         super().__init__(logits.shape[:-1], validate_args=False)
@@ -75,6 +76,12 @@ class DiscretisedLogisticMixture(Distribution):
     def support(self) -> constraints.Constraint:
         """Levels from 0."""
         return constraints.integer_interval(0, self.levels - 1)
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """Return all levels, shape (levels,) + batch shape, or ones in its place."""
+        ones = (1,) * len(self.batch_shape)
+        values = torch.arange(self.levels, device=self.logits.device).view(-1, *ones)
+        return values.expand(-1, *self.batch_shape) if expand else values
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-mass of levels, of batch shape, in nats."""

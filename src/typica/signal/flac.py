@@ -1,4 +1,4 @@
-"""The baseline that everyone has: the size of a FLAC file."""
+"""FLAC as a measure: how many bits the coder that everyone has needs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from typica.evaluation.flac import encode
+from typica.signal.flac import encode
 
 
 @pytest.mark.parametrize("rate", [1000, 65535, 65537, 70001, 655350, 655351, 768000])
