@@ -45,6 +45,9 @@ class Mirage(Distribution, RadialTypicality):
         self.K = whole("K", K)
         super().__init__(event_shape=torch.Size([self.K]), validate_args=validate_args)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.K})"
+
     @property
     def mean(self) -> Tensor:
         """Mean, (K,): zero."""
