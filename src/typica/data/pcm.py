@@ -43,13 +43,26 @@ class Extent(NamedTuple):
         Raises:
             DataError: It is too short, holds a value that is no number, or is silent.
         """
+        self.check_sound(least, rate)
+        if self.silent:
+            raise DataError("silent")
+
+    def check_sound(self, least: float, rate: int) -> None:
+        """Refuse a recording that cannot be scored; silence can.
+
+        Raises:
+            DataError: It is too short, or holds a value that is no number.
+        """
         if self.length < max(1, least):
             seconds = self.length / rate
             raise DataError(f"too short: {seconds:.3g} s, less than {least / rate:g} s")
         if not math.isfinite(self.high - self.low):
             raise DataError("holds values that are not finite numbers")
-        if self.high - self.low < 2 * QUIETEST:
-            raise DataError("silent")
+
+    @property
+    def silent(self) -> bool:
+        """Whether it never swings further than 72 dB below full scale."""
+        return self.high - self.low < 2 * QUIETEST
 
     def gain(self, normalise: str) -> float:
         """Return what its amplitudes are multiplied by: to a peak of 0.99, or by one."""

@@ -1,0 +1,196 @@
+"""Finding odd recordings: p-values by rank among stretches of reference recordings.
+
+A recording is as many windows; each has some statistics. Several judges look at a stretch of
+windows, each in its own way. A judge's p-value is the share of reference stretches of the same
+length that it finds as odd; the recording's is the rank of its smallest one among the smallest
+ones of the reference, so that looking through several eyes costs no false alarms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from typica.core.errors import DataError
+from typica.typicality.detectors.density_of_states import DensityOfStates
+
+LONGEST = 30  # windows of a stretch: longer recordings are compared with stretches of so many
+FOLDS = 5
+TAIL = 0.1  # share of a stretch's windows that "oddest tenth" looks at
+LEAST_WINDOWS = 20  # of a reference
+
+Rows = np.ndarray
+"""Statistics of windows, float64, shape (windows, statistics)."""
+
+
+class Judgement(NamedTuple):
+    """What is found of a recording.
+
+    Attributes:
+        p_value: How often a stretch like the reference would look as odd, at least to one judge.
+        judge: The judge to whom it looks oddest.
+        p_values: Of each judge, by name.
+        windows: p-values of each window by itself, by judge, each of shape (windows,).
+        smallest: The smallest p-value that so large a reference can give.
+    """
+
+    p_value: float
+    judge: str
+    p_values: dict[str, float]
+    windows: dict[str, np.ndarray]
+    smallest: float
+
+
+class RecordingDetector:
+    """A detector of odd recordings.
+
+    Its judges: "likelihood" (batch typicality: the mean surprise of a stretch against that of
+    the reference, two-sided), "martingale" (the same of the surprise beyond what the model
+    expected), "complexity" (bits beyond FLAC's: one-sided), "density of states" (how usual the
+    windows' statistics are) and "oddest tenth" (the same of the oddest windows alone, for what
+    is wrong only in places). Those whose statistic the model lacks are left out.
+
+    Reference windows are judged by fits on other recordings than their own. Stretches of one
+    recording are not independent, so p-values are only as good as there are recordings.
+
+    Args:
+        names: The statistics, in the order of the columns.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = list(names)
+
+    def fit(self, recordings: Sequence[Rows]) -> Self:
+        """Learn from the windows of reference recordings.
+
+        Raises:
+            DataError: There are fewer than 20 windows.
+        """
+        count = sum(len(rows) for rows in recordings)
+        if count < LEAST_WINDOWS:
+            raise DataError(
+                f"the reference holds {count} windows, at least {LEAST_WINDOWS} are needed: give "
+                f"it more recordings, or shorter windows"
+            )
+        self.recordings_ = [np.asarray(rows, dtype=np.float64) for rows in recordings]
+        self.eyes_ = _Eyes(self.names, np.concatenate(self.recordings_))
+        self._seen: dict[int, dict[str, np.ndarray]] = {}
+        self._views = _cross_fitted(self.names, self.recordings_)
+        return self
+
+    @property
+    def judges(self) -> list[str]:
+        """Names of the judges."""
+        return list(self.reference(1))
+
+    def judge(self, rows: Rows) -> Judgement:
+        """Judge a recording by its windows.
+
+        Raises:
+            DataError: There are none.
+        """
+        if not len(rows):
+            raise DataError("a recording without windows cannot be judged")
+        view = self.eyes_.look(rows)
+        whole = {name: values[0] for name, values in _stretches(view, len(rows), 1).items()}
+        reference = self.reference(min(len(rows), LONGEST))
+        p_values = {name: float(_ranks(reference[name], whole[name])) for name in reference}
+        p_value = _combined(reference, whole)
+        single, alone = self.reference(1), _stretches(view, 1, 1)
+        windows = {name: _ranks(single[name], alone[name]) for name in single}
+        judge = min(p_values, key=lambda name: (p_values[name], -_excess(reference, whole, name)))
+        smallest = 1 / (1 + len(next(iter(reference.values()))))
+        return Judgement(p_value, judge, p_values, windows, smallest)
+
+    def reference(self, length: int) -> dict[str, np.ndarray]:
+        """Return how odd reference stretches of so many windows look, by judge.
+
+        Recordings with fewer windows count as they are.
+        """
+        if length not in self._seen:
+            step = max(1, length // 2)
+            parts = [_stretches(view, min(length, len(view.rows)), step) for view in self._views]
+            self._seen[length] = {
+                name: np.concatenate([p[name] for p in parts]) for name in parts[0]
+            }
+        return self._seen[length]
+
+
+class _View(NamedTuple):
+    """Windows as the judges see them: statistics less their reference means, and oddness."""
+
+    names: list[str]
+    rows: Rows
+    oddness: np.ndarray
+
+
+class _Eyes:
+    """What the judges have learnt: means, and densities of the statistics."""
+
+    def __init__(self, names: list[str], rows: Rows) -> None:
+        self.names, self.mean = names, rows.mean(0)
+        self.densities = DensityOfStates().fit(rows)
+
+    def look(self, rows: Rows) -> _View:
+        return _View(self.names, rows - self.mean, -self.densities.score_samples(rows))
+
+
+def _cross_fitted(names: list[str], recordings: list[Rows]) -> list[_View]:
+    """Look at each recording with eyes that have not learnt from it."""
+    if len(recordings) == 1:  # then at each part of it with eyes that learnt from the others
+        recordings = np.array_split(recordings[0], FOLDS)
+    folds = min(FOLDS, len(recordings))
+    views: list[_View] = []
+    for fold in range(folds):
+        others = [rows for number, rows in enumerate(recordings) if number % folds != fold]
+        eyes = _Eyes(names, np.concatenate(others))
+        views += [eyes.look(rows) for rows in recordings[fold::folds]]
+    return views
+
+
+def _stretches(view: _View, length: int, step: int) -> dict[str, np.ndarray]:
+    """Return how odd stretches of so many windows look, by judge, each of shape (stretches,)."""
+    rows = sliding_window_view(view.rows, length, axis=0)[::step].mean(-1)
+    oddness = np.sort(sliding_window_view(view.oddness, length)[::step], axis=-1)
+    column = dict(zip(view.names, rows.T, strict=True))
+    found = {"likelihood": np.abs(column["surprise"])}
+    if "martingale" in column:
+        found["martingale"] = np.abs(column["martingale"])
+    if "complexity" in column:
+        found["complexity"] = column["complexity"]
+    found["density of states"] = oddness.mean(-1)
+    found["oddest tenth"] = oddness[:, -max(1, round(TAIL * length)) :].mean(-1)
+    return found
+
+
+def _ranks(reference: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return conformal p-values: the share of reference and value itself that is as odd."""
+    below = np.searchsorted(np.sort(reference), values, side="left")
+    return (1 + len(reference) - below) / (1 + len(reference))
+
+
+def _combined(reference: dict[str, np.ndarray], whole: dict[str, float]) -> float:
+    """Return the rank of the smallest p-value among those of the reference.
+
+    Each stretch is ranked among all the others and the one that is judged, as that one is among
+    them: under the reference the result is a p-value exactly. Between equals the mean decides.
+    """
+    ranks, own = [], []
+    for name, values in reference.items():
+        all_values = np.append(values, whole[name])
+        below = np.searchsorted(np.sort(all_values), all_values, side="left")
+        shares = 1 - below / len(all_values)
+        ranks.append(shares[:-1])
+        own.append(shares[-1])
+    scores = np.min(ranks, axis=0) + 1e-6 * np.mean(ranks, axis=0)
+    score = np.min(own) + 1e-6 * np.mean(own)
+    return float((1 + np.sum(scores <= score)) / (1 + len(scores)))
+
+
+def _excess(reference: dict[str, np.ndarray], whole: dict[str, float], name: str) -> float:
+    """Return how far beyond the reference a recording is, in widths of it: for ties of p."""
+    low, high = np.quantile(reference[name], [0.5, 0.99])
+    return (whole[name] - high) / max(high - low, 1e-12)
