@@ -34,7 +34,7 @@ def test_p_values_of_recordings_like_the_reference_are_uniform(detector, windows
     [
         (lambda rows: rows + [1.4, 0, 0, 0], "likelihood"),
         (lambda rows: rows - [1.4, 0, 0, 0], "likelihood"),
-        (lambda rows: rows + [0, 0, -1.4, 0], "martingale"),
+        (lambda rows: rows + [0, 0, -1.8, 0], "martingale"),
         (lambda rows: rows + [0, 0, 0, 1.4], "complexity"),
         (lambda rows: rows * [1, 3, 1, 1], "density of states"),
         (

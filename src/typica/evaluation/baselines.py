@@ -11,9 +11,9 @@ from typica.core.progress import SILENT, Progress
 from typica.data.corpus import Corpus
 from typica.evaluation.bits import Bits
 from typica.evaluation.counting import LARGEST_TABLE, Markov, Uniform, Unigram, count_pairs
-from typica.signal.flac import Flac
 from typica.evaluation.linear_prediction import AdaptiveLaplace, FixedLaplace, Predictor
 from typica.evaluation.stretches import Stretch, choose
+from typica.signal.flac import Flac
 from typica.signal.quantise import Quantiser
 
 FIT_S = 600.0  # training audio that the baselines are fitted to, at most

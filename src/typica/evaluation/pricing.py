@@ -11,9 +11,9 @@ from typica.core.progress import SILENT, Progress
 from typica.data.corpus import Corpus
 from typica.evaluation.baselines import fit_baselines, left_out, price
 from typica.evaluation.bits import Bits, Mean, advantage
-from typica.signal.flac import Flac
 from typica.evaluation.likelihood import model_bits
 from typica.evaluation.stretches import Stretch, choose
+from typica.signal.flac import Flac
 from typica.signal.quantise import Linear, Quantised, Quantiser
 
 TRAIN_SHARE = 0.5  # of what is scored held out: so much of the training recordings
