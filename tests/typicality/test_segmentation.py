@@ -71,6 +71,15 @@ def test_the_canonical_words_alone_are_a_lower_bound():
     )
 
 
+def test_a_fitted_model_counts_words_and_ends_each_half_a_time_more():
+    model = Unigram.fit([[b"a", b"a", b"b"], [b"a"]], [b"a", b"b"])
+
+    # Two ends among six steps; three times a and once b.
+    assert model.end == pytest.approx(2.5 / 7)
+    assert np.exp(model.log_prob_word[b"a"]) == pytest.approx(3.5 / 5)
+    assert np.exp(model.log_prob_word[b"b"]) == pytest.approx(1.5 / 5)
+
+
 def test_what_words_cannot_spell_has_no_segmentation():
     assert count_segmentations(b"abc", WORDS) == 0
     assert log_segmentations(b"abc", WORDS) == MODEL.log_prob(b"abc") == -math.inf
