@@ -101,3 +101,12 @@ def test_pytorch_ood_fits_a_loader_through_a_model_without_its_outliers():
     assert again(normal).tolist() == pytest.approx((-ours.score_samples(normal)).tolist())
     bare = as_pytorch_ood(DensityOfStates(), statistics).fit(iter([points[1:10], points[11:20]]))
     assert bare.detector.n_features_in_ == 2
+
+
+def test_a_models_log_prob_alone_serves_a_detector_of_several_statistics():
+    rows = torch.from_numpy(log_probs(200))
+
+    theirs = as_pytorch_ood(DensityOfStates(), encoder=lambda x: x).fit([rows[:100], rows[100:]])
+
+    ours = DensityOfStates().fit(rows[:, None])
+    assert theirs(rows).tolist() == (-ours.score_samples(rows[:, None])).tolist()

@@ -106,7 +106,7 @@ class PytorchOodDetector:
 
     def fit_features(self, x: Tensor, y: Tensor | None = None) -> Self:
         """Fit to statistics, (examples,) or (examples, statistics), but for labels below 0."""
-        self.detector.fit(x if y is None else x[(y >= 0).to(x.device)])
+        self.detector.fit(_columns(x if y is None else x[(y >= 0).to(x.device)]))
         return self
 
     def predict(self, x: Tensor) -> Tensor:
@@ -116,7 +116,7 @@ class PytorchOodDetector:
 
     def predict_features(self, x: Tensor) -> Tensor:
         """Return outlier scores of statistics, (examples,), float64 on their device."""
-        return torch.as_tensor(-self.detector.score_samples(x), device=x.device)
+        return torch.as_tensor(-self.detector.score_samples(_columns(x)), device=x.device)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return `predict(x)`."""
@@ -163,3 +163,8 @@ def _normal(batch: Any) -> Tensor:
         return batch
     x, *labels = batch
     return x[(labels[0] >= 0).to(x.device)] if labels else x
+
+
+def _columns(x: Tensor) -> Tensor:
+    """Return statistics as (examples, statistics), a single one too."""
+    return x[:, None] if x.ndim == 1 else x
