@@ -20,7 +20,7 @@ from torch.distributions import Categorical, Distribution, MixtureSameFamily, No
 
 from typica.core.errors import ConfigError
 
-REACH, STEP = 10.0, 0.01  # of the grid, in standard deviations
+REACH, STEP = 10.0, 0.02  # of the grid, in standard deviations
 _SAME = 1e-3  # two optima nearer than this, in mean and log of scale, are one
 
 Objective = Callable[[Normal], Tensor]
