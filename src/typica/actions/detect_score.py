@@ -120,7 +120,7 @@ def _judge(
     windows = list(ear.windows(path))
     _, rows = rows_of(windows)
     judgement = judges.judge(rows)
-    places = _places(judgement.windows[judgement.judge] <= alpha, ear.window_s)
+    places = _places(judgement.places <= alpha, ear.window_s)
     found = Found(
         str(path),
         judgement.p_value <= alpha,
@@ -157,7 +157,7 @@ def _drawn(
     path = folder / f"{number:04d}-{Path(found.file).stem}.png"
     draw_places(
         path,
-        f"{Path(found.file).name}: p = {found.p_value:.2g}, odd to {found.judge}",
+        f"{Path(found.file).name}: p = {found.p_value:.2g}, by its {found.judge}",
         ear.blocks(Path(found.file)),
         judgement.windows,
         rate=ear.run.rate,

@@ -68,6 +68,7 @@ def draw_places(
         upper.set_title(title, loc="left", fontsize=10)
         _spectrum(upper, list(_columns(blocks, count)), rate, end_s)
         _p_values(lower, windows, window_s, alpha)
+        figure.legend(loc="outside lower center", ncols=len(windows), frameon=False, fontsize=9)
         write_png(figure, path)
 
 
@@ -107,4 +108,3 @@ def _p_values(axes: Axes, windows: Mapping[str, np.ndarray], window_s: float, al
     axes.set_ylim(top=1.4)
     axes.set_xlabel("seconds")
     axes.set_ylabel("p of a window")
-    axes.legend(frameon=False, fontsize=8, loc="lower left", ncols=3)

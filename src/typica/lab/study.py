@@ -106,6 +106,16 @@ def title(name: str) -> str:
     return text.splitlines()[0]
 
 
+def check(name: str) -> None:
+    """Refuse the name of no study.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    if name not in names():
+        raise ConfigError(f"the lab has no study {name!r}: {did_you_mean(name, names())}")
+
+
 def perform(
     name: str, out: str | Path, *, seed: int = 0, progress: Progress = SILENT
 ) -> tuple[Study, float]:
@@ -117,8 +127,7 @@ def perform(
     Raises:
         ConfigError: There is no such study.
     """
-    if name not in names():
-        raise ConfigError(f"the lab has no study {name!r}: {did_you_mean(name, names())}")
+    check(name)
     from matplotlib import rc_context
 
     began = time.perf_counter()

@@ -20,6 +20,7 @@ from typica.typicality.detectors.density_of_states import DensityOfStates
 LONGEST = 30  # windows of a stretch: longer recordings are compared with stretches of so many
 FOLDS = 5
 TAIL = 0.1  # share of a stretch's windows that "oddest tenth" looks at
+STATES, TENTH = "density of states", "oddest tenth"
 LEAST_WINDOWS = 20  # of a reference
 
 Rows = np.ndarray
@@ -34,6 +35,7 @@ class Judgement(NamedTuple):
         judge: The judge to whom it looks oddest.
         p_values: Of each judge, by name.
         windows: p-values of each window by itself, by judge, each of shape (windows,).
+        places: Those of the judge that is named.
         smallest: The smallest p-value that so large a reference can give.
     """
 
@@ -41,6 +43,7 @@ class Judgement(NamedTuple):
     judge: str
     p_values: dict[str, float]
     windows: dict[str, np.ndarray]
+    places: np.ndarray
     smallest: float
 
 
@@ -100,10 +103,12 @@ class RecordingDetector:
         p_values = {name: float(_ranks(reference[name], whole[name])) for name in reference}
         p_value = _combined(reference, whole)
         single, alone = self.reference(1), _stretches(view, 1, 1)
-        windows = {name: _ranks(single[name], alone[name]) for name in single}
+        # Of a single window, its oddest tenth is all of it.
+        windows = {name: _ranks(single[name], alone[name]) for name in single if name != TENTH}
         judge = min(p_values, key=lambda name: (p_values[name], -_excess(reference, whole, name)))
         smallest = 1 / (1 + len(next(iter(reference.values()))))
-        return Judgement(p_value, judge, p_values, windows, smallest)
+        places = windows[STATES if judge == TENTH else judge]
+        return Judgement(p_value, judge, p_values, windows, places, smallest)
 
     def reference(self, length: int) -> dict[str, np.ndarray]:
         """Return how odd reference stretches of so many windows look, by judge.
@@ -161,8 +166,8 @@ def _stretches(view: _View, length: int, step: int) -> dict[str, np.ndarray]:
         found["martingale"] = np.abs(column["martingale"])
     if "complexity" in column:
         found["complexity"] = column["complexity"]
-    found["density of states"] = oddness.mean(-1)
-    found["oddest tenth"] = oddness[:, -max(1, round(TAIL * length)) :].mean(-1)
+    found[STATES] = oddness.mean(-1)
+    found[TENTH] = oddness[:, -max(1, round(TAIL * length)) :].mean(-1)
     return found
 
 
