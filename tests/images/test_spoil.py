@@ -12,7 +12,7 @@ def test_constants_have_one_of_the_images_colours():
     flat = spoil.constant(IMAGES, seeded(1))
 
     assert (flat == flat[..., :1, :1]).all()
-    held = (IMAGES == flat).all(1).flatten(1).any(1)  # a pixel with all three channels alike
+    held = (flat == IMAGES).all(1).flatten(1).any(1)  # a pixel with all three channels alike
     assert held.all()
 
 
