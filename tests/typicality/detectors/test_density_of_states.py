@@ -102,6 +102,17 @@ def test_the_machine_fits_a_part_that_its_seed_draws():
     assert machine.shape_fit_[0] == 300
 
 
+def test_scores_are_the_machines_decisions_however_many_blocks(monkeypatch):
+    detector = DensityOfStatesSVM().fit(statistics(500))
+    rows = 3 * statistics(200, seed=1)
+    monkeypatch.setattr("typica.typicality.detectors.density_of_states.KERNELS_AT_ONCE", 1000)
+
+    scores = detector.score_samples(rows)
+
+    theirs = detector.machine_.decision_function(detector._whiten(rows))
+    assert scores == pytest.approx(theirs, rel=1e-9)
+
+
 def test_a_bandwidth_is_positive():
     with pytest.raises(ConfigError, match="bandwidth must be above 0, got 0"):
         DensityOfStates(bandwidth=0).fit(statistics(10))

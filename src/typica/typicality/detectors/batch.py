@@ -140,7 +140,7 @@ class BatchTypicalityTest(BaseEstimator):
         return null, float(np.quantile(null, 1 - self.alpha, method="higher"))
 
     def _bootstrap(self, size: int) -> np.ndarray:
-        # The seed holds the size, so that no threshold depends on those drawn before it.
+        # A stream for each size: no threshold depends on what was tested before.
         rng = np.random.default_rng([self._seed, size])
         rows = max(1, DRAWS_AT_ONCE // size)
         found = []

@@ -12,6 +12,7 @@ from typica.core.errors import ConfigError
 from typica.typicality.detectors.base import ConformalDetector
 from typica.typicality.detectors.kernel_density import KernelDensity
 
+KERNELS_AT_ONCE = 2**16  # of a machine's: they stay in the processor's cache
 EIGENVALUE_FLOOR = 1e-6  # of the largest: statistics may be linearly dependent
 
 
@@ -101,10 +102,27 @@ class DensityOfStatesSVM(ConformalDetector):
         if len(rows) > self.limit:
             chosen = check_random_state(self.random_state).permutation(len(rows))[: self.limit]
             rows = rows[chosen]
-        self.machine_ = OneClassSVM(nu=self.nu).fit(self._whiten(rows))
+        self.gamma_ = 1 / rows.shape[1]
+        self.machine_ = OneClassSVM(nu=self.nu, gamma=self.gamma_).fit(self._whiten(rows))
 
     def _normality(self, rows: np.ndarray) -> np.ndarray:
-        return self.machine_.decision_function(self._whiten(rows))
+        # The machine's own decision function, many times as fast as libsvm has it.
+        step = max(1, KERNELS_AT_ONCE // len(self.machine_.support_vectors_))
+        blocks = (rows[begin : begin + step] for begin in range(0, len(rows), step))
+        return np.concatenate([self._decide(block) for block in blocks])
+
+    def _decide(self, rows: np.ndarray) -> np.ndarray:
+        white, vectors = self._whiten(rows), self.machine_.support_vectors_
+        square = np.zeros((len(rows), len(vectors)))
+        for ours, theirs in zip(white.T, vectors.T, strict=True):
+            square += np.square(ours[:, None] - theirs)
+        kernels = np.exp(-self.gamma_ * square)
+        return (kernels * self.machine_.dual_coef_).sum(axis=1) + self.machine_.intercept_
 
     def _whiten(self, rows: np.ndarray) -> np.ndarray:
-        return (rows - self.mean_) @ self.whitening_
+        # Sums of products by BLAS would round by how many rows there are, and whatever of the
+        # reference lies on the offset would be an outlier at times.
+        white = np.zeros_like(rows)
+        for column, axis in zip((rows - self.mean_).T, self.whitening_, strict=True):
+            white += column[:, None] * axis
+        return white
