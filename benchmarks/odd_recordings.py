@@ -44,7 +44,7 @@ from typica.typicality.detectors.density_of_states import DensityOfStates, Densi
 from typica.typicality.detectors.one_point import OnePointTypicality
 from typica.typicality.detectors.ratio import LikelihoodRatio
 from typica.typicality.detectors.threshold import LikelihoodThreshold
-from typica.typicality.martingale import martingale, p_value
+from typica.typicality.martingale import martingale_score, p_value
 from typica.typicality.recordings import RecordingDetector
 from typica.typicality.windows import Window, WindowReader
 
@@ -94,7 +94,7 @@ class Heard:
         return float(sum(getattr(window, name) for window in self.windows))
 
     @property
-    def martingale(self) -> float:
+    def martingale_score(self) -> float:
         """How many standard deviations the whole clip is from what the model expects."""
         excess = self.total("surprisal") - self.total("entropy")
         return excess / np.sqrt(self.total("variance"))
@@ -302,7 +302,7 @@ def martingale_figures(run: Run, heard: dict[str, list[Heard]]) -> dict[str, flo
         sampler=compile_sampler(run.model),
         progress=Bars(),
     ).audio
-    own = p_value(martingale(run.model, drawn).z).numpy()
+    own = p_value(martingale_score(run.model, drawn).z).numpy()
     real = [clip for name in ("reference", "usual") for clip in heard[name]]
     z = np.array([clip.martingale for clip in real])
     figures = {

@@ -10,9 +10,9 @@ from scipy.signal import lfilter
 
 from typica.evaluation.baselines import fit, fit_baselines, left_out, price
 from typica.evaluation.counting import Markov, count_pairs
-from typica.signal.flac import encode
 from typica.evaluation.linear_prediction import Predictor, laplace_log_mass
 from typica.evaluation.stretches import Stretch, choose
+from typica.signal.flac import encode
 from typica.signal.quantise import quantiser
 
 RATE = 8000

@@ -11,7 +11,7 @@ from typica.core.config import Config
 from typica.core.errors import ConfigError
 from typica.core.model import AutoregressiveModel
 from typica.core.randomness import seeded
-from typica.typicality.martingale import martingale, p_value, windows
+from typica.typicality.martingale import martingale_score, p_value, windows
 
 STATES, LENGTH, PATHS = 5, 60, 20000
 
@@ -52,7 +52,7 @@ def paths(chain):
 
 
 def test_the_mean_of_the_excess_is_zero_and_its_variance_is_the_sum_of_the_steps(chain, paths):
-    end = martingale(chain, paths)
+    end = martingale_score(chain, paths)
 
     spread = end.excess.std()
     assert abs(end.excess.mean()) < 4 * spread / PATHS**0.5
@@ -62,14 +62,14 @@ def test_the_mean_of_the_excess_is_zero_and_its_variance_is_the_sum_of_the_steps
 
 
 def test_z_is_close_to_a_standard_normal_for_its_own_paths(chain, paths):
-    z = martingale(chain, paths).z
+    z = martingale_score(chain, paths).z
 
     assert abs(z.mean()) < 0.06  # not 0: paths that surprise tend to be varied ones
     assert z.std() == pytest.approx(1, abs=0.03)
 
 
 def test_scaled_by_the_mean_variance_its_mean_is_zero(chain, paths):
-    end = martingale(chain, paths)
+    end = martingale_score(chain, paths)
 
     scaled = end.scaled(end.variance.mean())
 
@@ -84,15 +84,15 @@ def test_the_greedy_path_is_too_likely_and_noise_is_too_unlikely(chain):
         greedy.append(state)
     noise = torch.randint(STATES, (100, 1, LENGTH), generator=seeded(1))
 
-    z = martingale(chain, torch.stack(greedy, 1)[:, None]).z
+    z = martingale_score(chain, torch.stack(greedy, 1)[:, None]).z
 
     assert z.item() < -2
-    assert z.item() < martingale(chain, noise).z.min()
-    assert martingale(chain, noise).z.mean() > 4
+    assert z.item() < martingale_score(chain, noise).z.min()
+    assert martingale_score(chain, noise).z.mean() > 4
 
 
 def test_windows_add_up_to_the_whole(chain, paths):
-    whole, cut = martingale(chain, paths[:50]), windows(chain, paths[:50], 25)
+    whole, cut = martingale_score(chain, paths[:50]), windows(chain, paths[:50], 25)
 
     assert cut.log_prob.shape == (50, 3)
     for parts, end in zip(cut, whole, strict=True):
@@ -108,22 +108,24 @@ def test_p_values_of_a_wavenets_own_samples_are_uniform():
         parameter.data += 0.3 * torch.randn(parameter.shape)
     audio = model.sample(400, 128, generator=seeded(0))
 
-    found = martingale(model, audio).p_value.numpy()
+    found = martingale_score(model, audio).p_value.numpy()
 
     assert kstest(found, "uniform").pvalue > 0.01
     noise = torch.rand(100, 1, 128, generator=seeded(1)) * 2 - 1
-    assert kstest(martingale(model, noise).p_value.numpy(), "uniform").pvalue < 1e-6
+    assert kstest(martingale_score(model, noise).p_value.numpy(), "uniform").pvalue < 1e-6
 
 
 def test_the_log_likelihood_is_the_models_own(chain, paths):
-    torch.testing.assert_close(martingale(chain, paths[:9]).log_prob, chain.log_prob(paths[:9]))
+    torch.testing.assert_close(
+        martingale_score(chain, paths[:9]).log_prob, chain.log_prob(paths[:9])
+    )
 
 
 def test_certainty_that_comes_true_is_no_surprise():
     model = Chain(torch.eye(STATES, dtype=torch.float64)).requires_grad_(False)
 
-    right = martingale(model, torch.zeros(1, 1, 10, dtype=torch.long))
-    wrong = martingale(model, torch.full((1, 1, 10), 1))
+    right = martingale_score(model, torch.zeros(1, 1, 10, dtype=torch.long))
+    wrong = martingale_score(model, torch.full((1, 1, 10), 1))
 
     assert right.z.item() == 0
     assert right.p_value.item() == 1

@@ -12,7 +12,7 @@ from typica.core.errors import ConfigError, DataError
 from typica.core.invertible import InvertibleModel
 from typica.core.latent import LatentVariableModel
 from typica.core.randomness import seeded
-from typica.typicality.martingale import martingale
+from typica.typicality.martingale import martingale_score
 from typica.typicality.regret import likelihood_regret
 from typica.typicality.statistics import ModelStatistics, available
 
@@ -69,7 +69,7 @@ AUDIO = torch.rand(7, 1, 50, generator=seeded(0)) - 0.5
 
 def test_columns_are_what_the_model_says(wavenet):
     found = ModelStatistics(wavenet, batch=3).fit(AUDIO).transform(AUDIO)
-    end = martingale(wavenet, AUDIO)
+    end = martingale_score(wavenet, AUDIO)
 
     expected = torch.stack([end.log_prob, end.entropy, end.excess, end.z], 1)
     np.testing.assert_allclose(found, expected, rtol=1e-5)

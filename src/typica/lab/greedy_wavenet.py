@@ -13,7 +13,7 @@ from typica.core.randomness import draw
 from typica.lab.drawing import BLUE, ORANGE, canvas
 from typica.lab.sounds import LENGTH, RATE, sounds, trained
 from typica.lab.study import Bench, Number, Study, Table
-from typica.typicality.martingale import martingale
+from typica.typicality.martingale import martingale_score
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -87,7 +87,10 @@ def _play(model: AutoregressiveModel, prompt: Tensor, how: str, bench: Bench) ->
         symbols.append(symbol)
         distribution, state = model.step(symbol, state)
     audio = model.render(torch.stack(symbols, 1))
-    whole, before = martingale(model, torch.cat([prompt, audio], -1)), martingale(model, prompt)
+    whole, before = (
+        martingale_score(model, torch.cat([prompt, audio], -1)),
+        martingale_score(model, prompt),
+    )
     nats = -(whole.log_prob - before.log_prob)
     return Played(audio, nats / LENGTH / math.log(2))
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from typica.lab.drawing import BLUE, GREY, ORANGE, canvas
 from typica.lab.sounds import BITS, LENGTH, RATE, sounds, trained
 from typica.lab.study import Bench, Number, Study, Table
-from typica.typicality.martingale import Martingale, martingale
+from typica.typicality.martingale import Martingale, martingale_score
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +26,7 @@ def study(bench: Bench) -> Study:
     model = trained(bench)
     kinds = _kinds(bench.rng())
     with torch.no_grad():
-        ends = {name: martingale(model, audio) for name, audio in kinds.items()}
+        ends = {name: martingale_score(model, audio) for name, audio in kinds.items()}
     bits = {name: _bits(end) for name, end in ends.items()}
     usual = "sounds like those heard"
     table = Table(

@@ -13,7 +13,7 @@ from torch import Tensor
 from typica.core.condition import Condition
 from typica.core.errors import ConfigError, DataError
 from typica.core.model import AutoregressiveModel, ExplicitModel
-from typica.typicality.martingale import martingale
+from typica.typicality.martingale import martingale_score
 
 MOST_SEQUENCES = 1_000_000  # that are enumerated
 
@@ -88,7 +88,7 @@ def conditional_entropy(
         ConfigError: Nothing is known of the spread of the model's distributions.
     """
     drawn = _drawn(model, count, length, condition, generator, batch)
-    sums = [martingale(model, x, condition).entropy for x in drawn]
+    sums = [martingale_score(model, x, condition).entropy for x in drawn]
     return _mean(torch.cat(sums), "entropy", "conditional entropies along own samples")
 
 

@@ -61,7 +61,7 @@ class Martingale(NamedTuple):
         return torch.where((self.excess == 0) & (variance == 0), 0.0, z)
 
 
-def martingale(
+def martingale_score(
     model: AutoregressiveModel, x: Tensor, condition: Condition | None = None
 ) -> Martingale:
     """Follow the martingale of each example to its end.
@@ -107,7 +107,7 @@ def windows(
 
 def p_value(z: Tensor) -> Tensor:
     """Return the share of a standard normal that is at least as far from 0, two-sided."""
-    return torch.from_numpy(2 * ndtr(-z.abs().double().cpu().numpy()))
+    return torch.from_numpy(2 * ndtr(-z.detach().abs().double().cpu().numpy()))
 
 
 def _totals(steps: Surprisal) -> Martingale:

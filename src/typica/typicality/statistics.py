@@ -18,7 +18,7 @@ from typica.core.invertible import InvertibleModel, standard_normal
 from typica.core.latent import LatentVariableModel
 from typica.core.model import AutoregressiveModel, ExplicitModel
 from typica.core.randomness import seeded
-from typica.typicality.martingale import martingale
+from typica.typicality.martingale import martingale_score
 from typica.typicality.regret import likelihood_regret
 
 Columns = dict[str, Tensor]
@@ -143,7 +143,7 @@ def _of_density(model: ExplicitModel, x: Tensor) -> Columns:
 
 
 def _of_steps(model: AutoregressiveModel, x: Tensor) -> Columns:
-    end = martingale(model, x)
+    end = martingale_score(model, x)
     columns = {"log_prob": end.log_prob, "entropy": end.entropy}
     return columns | {"excess": end.excess, "martingale": end.z}
 
