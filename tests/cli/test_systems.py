@@ -16,11 +16,19 @@ def test_every_system_is_listed_with_what_it_can(call):
         "name": "wavenet",
         "family": "autoregressive",
         "summary": "WaveNet: an autoregressive model of audio, by dilated causal convolutions.",
+        "models": "audio",
         "density": "exact",
         "conditioning": ["sparse", "dense"],
         "sampling": "sample by sample",
         "presets": registry.presets("wavenet"),
     }
+
+
+def test_a_system_of_images_is_not_trained_on_recordings(call, tunes):
+    status, _, err = call("train", "vae", "--data", tunes[1].path, "--preset", "tiny")
+
+    assert status == 2
+    assert "vae models images and corpora hold audio: train wavenet, or" in err
 
 
 def test_the_readme_s_table_of_systems_is_true():

@@ -17,6 +17,7 @@ class System:
         name: As it is typed.
         family: Folder that it stands in.
         summary: First line of its file.
+        models: "audio" or "image".
         density: "exact", "lower bound" or "none".
         conditioning: Kinds of condition that it can be built for, "sparse" and "dense".
         sampling: "sample by sample", "in a stream" or "all at once".
@@ -26,6 +27,7 @@ class System:
     name: str
     family: str
     summary: str
+    models: str
     density: str
     conditioning: tuple[str, ...]
     sampling: str
@@ -51,6 +53,7 @@ def describe(name: str) -> System:
         name=name,
         family=registry.families()[name],
         summary=words[0] if words else "",
+        models=model.example,
         density=model.density if issubclass(model, ExplicitModel) else "none",
         conditioning=model.conditioning,
         sampling="sample by sample" if issubclass(model, AutoregressiveModel) else sampling,

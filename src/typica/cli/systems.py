@@ -12,7 +12,7 @@ WORDS = {"sparse": "a label", "dense": "frames"}
 def systems(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program.")] = False,
 ) -> None:
-    """List the systems: family, density, conditioning, how they sample, presets."""
+    """List the systems: family, what they model, density, conditioning, how they sample, presets."""
     import json
     from dataclasses import asdict
 
@@ -25,10 +25,11 @@ def systems(
     if as_json:
         print(json.dumps([asdict(system) for system in found], indent=2))
         return
-    columns = ("system", "family", "density", "told", "samples", "presets")
+    columns = ("system", "family", "models", "density", "told", "samples", "presets")
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for system in found:
         told = ", ".join(WORDS[kind] for kind in system.conditioning) or "nothing"
         presets = ", ".join(system.presets)
-        table.add_row(system.name, system.family, system.density, told, system.sampling, presets)
+        row = (system.name, system.family, system.models, system.density, told, system.sampling)
+        table.add_row(*row, presets)
     Console().print(table)

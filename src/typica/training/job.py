@@ -99,9 +99,11 @@ def describe(
         device: Where to train.
 
     Raises:
-        ConfigError: A setting is unknown, wrong, or does not fit the corpus.
+        ConfigError: A setting is unknown, wrong, or does not fit the corpus; or the system does
+            not model audio.
         DataError: The corpus has nothing to learn from, or only too short recordings.
     """
+    check_example(system)
     seed = read_settings({"training": tables.get("training", {})}, ()).training.seed
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
@@ -112,6 +114,20 @@ def describe(
     check_length(settings.data.crop, corpus)
     check_needs(model, corpus)
     return Job(system, preset, model, phases, corpus, settings)
+
+
+def check_example(system: str) -> None:
+    """Refuse a system that does not model what corpora hold.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    if registry.find(system).example != "audio":
+        hears = [name for name in registry.names() if registry.find(name).example == "audio"]
+        raise ConfigError(
+            f"{system} models images and corpora hold audio: train {', '.join(hears)}, or train "
+            f"it on images in Python with typica.training.fit"
+        )
 
 
 def check_rate(rate: int | None, corpus: Corpus) -> None:
