@@ -12,7 +12,7 @@ WORDS = {"sparse": "a label", "dense": "frames"}
 def systems(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program.")] = False,
 ) -> None:
-    """List the systems: family, what they model, density, conditioning, how they sample, presets."""
+    """List the systems: family, what they model, density, conditioning, sampling, presets."""
     import json
     from dataclasses import asdict
 

@@ -72,6 +72,8 @@ class WindowReader:
         self._coder = None
         if isinstance(model, Quantised) and model.quantiser.name == model.base_measure:
             self._coder = Flac(model.quantiser.levels, rate)
+            # What a file that says nothing takes is no part of what is said.
+            self._header_bits = self._coder.bits(np.zeros(1, dtype=np.int64), 0)
 
     @property
     def least(self) -> int:
@@ -125,10 +127,4 @@ class WindowReader:
         if self._coder is None:
             return math.nan
         codes = self.model.quantiser.encode(block)  # type: ignore[operator, union-attr]
-        return self._coder.bits(codes[0].numpy(), 0) - self._header
-
-    @property
-    def _header(self) -> float:
-        """Bits of a file that says nothing: they are no part of what is said."""
-        assert self._coder is not None
-        return self._coder.bits(np.zeros(1, dtype=np.int64), 0)
+        return self._coder.bits(codes[0].numpy(), 0) - self._header_bits
