@@ -68,11 +68,12 @@ def by_name(out):
 
 def test_fitting_tells_what_was_heard(call, perturbed, tunes, tmp_path):
     out = tmp_path / "made"
-    status, printed, _ = call(
+    status, printed, said = call(
         "detect", "fit", perturbed, "--reference", tunes[0], "-o", out, "--window", 0.25
     )
 
     assert status == 0
+    assert "the reference holds 10 recordings: windows of one recording resemble" in said
     assert "heard 10 recordings, 0.5 minutes in 120 windows; left out 0" in printed
     assert "judges: likelihood, martingale, complexity, density of states" in printed
     assert {path.name for path in out.iterdir()} == {

@@ -15,6 +15,7 @@ from typica.data.folder import FolderSource
 from typica.typicality.recordings import RecordingDetector
 
 WINDOW_S = 2.0
+FEW = 20  # recordings: below, what differs between recordings is hardly known
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,12 @@ def detect_fit(
     if not heard:
         raise DataError(f"no file of {folder} can be used: the reasons are above")
     detector = RecordingDetector(names).fit(list(heard.values()))
+    if len(heard) < FEW:
+        progress.say(
+            f"the reference holds {len(heard)} recordings: windows of one recording resemble one "
+            f"another, so more usual recordings than alpha will be called odd; {FEW} and more "
+            f"recordings are better than longer ones"
+        )
     counts = [len(rows) for rows in heard.values()]
     settings = DetectorSettings(opened.name, window_s, names, list(heard), counts)
     write_detector(Path(out), opened, settings, np.concatenate(list(heard.values())))
