@@ -11,6 +11,7 @@ def test_sounds_are_what_their_kinds_say():
     clips = sounds(60, 1024, np.random.default_rng(0))
     audio, kind = clips.audio[:, 0].numpy(), clips.kind.numpy()
 
+    assert abs(audio).max(1).min() > 0.04  # no clip is silent throughout
     assert clips.audio.shape == (60, 1, 1024)
     assert abs(audio).max() <= 1
     assert (audio[kind == KINDS.index("pause")] == 0).all()

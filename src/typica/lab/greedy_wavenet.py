@@ -104,13 +104,13 @@ def _silent(audio: Tensor) -> float:
 
 
 def _draw(played: dict[str, Played]) -> Figure:
-    figure, axes = canvas(len(played), 1, width=7.4, height=5.2)
+    figure, axes = canvas(len(played), 1, width=7.4, height=6.4)
     time = torch.arange(LENGTH) / RATE
     for axis, (name, one) in zip(axes[:, 0], played.items(), strict=True):
         colour = ORANGE if name.startswith("greedy") else BLUE
-        for number in range(3):
-            axis.plot(time, one.audio[number, 0] - 1.2 * number, color=colour, linewidth=0.6)
-        axis.set_title(f"{name}: three of {CLIPS}")
+        for row, number in enumerate(range(0, CLIPS, 3)):
+            axis.plot(time, one.audio[number, 0] - 1.2 * row, color=colour, linewidth=0.6)
+        axis.set_title(f"{name}: every third of {CLIPS}")
         axis.set_yticks([])
     axes[-1, 0].set_xlabel("seconds")
     return figure

@@ -91,7 +91,7 @@ def _finding(bits: dict[str, np.ndarray], ends: dict[str, Martingale], usual: st
 
 
 def _draw(bits: dict[str, np.ndarray], ends: dict[str, Martingale]) -> Figure:
-    figure, axes = canvas(1, 2, width=8.4, height=3.4)
+    figure, axes = canvas(1, 2, width=9.6, height=3.4)
     left, right = axes[0]
     for row, name in enumerate(bits):
         jitter = np.linspace(-0.25, 0.25, len(bits[name]))
@@ -102,10 +102,13 @@ def _draw(bits: dict[str, np.ndarray], ends: dict[str, Martingale]) -> Figure:
     right.set_yticks(range(len(bits)), [""] * len(bits))
     for one in (left, right):
         one.invert_yaxis()
-    left.set_xlabel(f"bits a sample, of {1 << BITS} mu-law levels")
+    left.set_xlabel(f"bits a sample ({1 << BITS} mu-law levels)")
     left.set_title("Likelihood")
     right.axvspan(-2.6, 2.6, color=GREY, alpha=0.2, linewidth=0)
     right.set_xscale("symlog", linthresh=5)
-    right.set_xlabel("z of the martingale (shaded: 99 % of the model's own samples)")
+    right.set_xticks(
+        [-30, -10, -3, 0, 3, 10, 30, 100], ["-30", "-10", "-3", "0", "3", "10", "30", "100"]
+    )
+    right.set_xlabel("z of the martingale (shaded: 99 % of own samples)")
     right.set_title("Typicality")
     return figure

@@ -18,9 +18,10 @@ from typica.lab.study import Bench
 from typica.training.fit import fit
 
 RATE = 4000  # hertz
-SEGMENT = (400, 1200)  # shortest and longest, in samples
+# Shortest and longest segment, in samples. Pauses are short: silence throughout is never heard.
+SEGMENTS = {"tone": (400, 1200), "noise": (400, 1200), "pause": (100, 300)}
+KINDS = tuple(SEGMENTS)
 FADE = 40  # samples
-KINDS = ("tone", "noise", "pause")
 BITS = 6
 SETTINGS = {
     **{"stacks": 1, "layers": 8, "kernel": 2, "channels": 24, "gate": 24, "skip": 48},
@@ -79,7 +80,9 @@ def _clip(length: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray
     audio: list[np.ndarray] = []
     kinds: list[np.ndarray] = []
     while sum(len(part) for part in audio) < length:
-        kind, size = int(rng.integers(len(KINDS))), int(rng.integers(*SEGMENT))
+        before = kinds[-1][0] if kinds else -1
+        kind = int(rng.choice([number for number in range(len(KINDS)) if number != before]))
+        size = int(rng.integers(*SEGMENTS[KINDS[kind]]))
         audio.append(segment(KINDS[kind], size, rng))
         kinds.append(np.full(size, kind))
     return np.concatenate(audio)[:length], np.concatenate(kinds)[:length]
