@@ -12,6 +12,7 @@ from typica.core import registry
 from typica.core.condition import Track
 from typica.core.errors import ConfigError, DataError, ShapeError
 from typica.core.randomness import draw_index, seeded
+from typica.expressions import cached
 from typica.training.fit import fit
 
 COLOUR = {"channels": 3, "features": 12, "levels": 5}
@@ -386,35 +387,39 @@ def bits(model, images):
 def test_it_learns_more_of_digits_than_tables_of_counts(digits):
     train, test = digits
     torch.manual_seed(0)
-    model = registry.build("pixelcnn", "small", layers=3)
+    model = registry.build("pixelcnn", "small", layers=3, features=24, dropout=0.0)
 
-    model = fit(model, {"image": train}, steps=250, batch=64, learning_rate=5e-3)
+    model = fit(model, {"image": train}, steps=200, batch=32, learning_rate=1e-2)
 
     assert bits(model, test) < min(baselines(train, test)) - 0.3
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("settings", [{}, {"variant": "plain"}, {"output": "logistics"}])
-def test_it_learns_digits_well_in_minutes(digits, settings):
+@pytest.mark.parametrize(
+    ("settings", "margin"),
+    [({}, 0.55), ({"variant": "plain"}, 0.5), ({"output": "logistics"}, 0.55)],
+)
+def test_it_learns_digits_well_in_a_minute(digits, settings, margin):
     train, test = digits
     torch.manual_seed(0)
     model = registry.build("pixelcnn", "small", **settings)
 
-    model = fit(model, {"image": train}, steps=1500, batch=128, learning_rate=3e-3, average=0.995)
+    model = fit(model, {"image": train}, steps=800, batch=32, learning_rate=1e-2, average=0.995)
 
-    assert bits(model, test) < min(baselines(train, test)) - 0.4
+    assert bits(model, test) < min(baselines(train, test)) - margin
 
 
 @pytest.mark.slow
-def test_sampling_is_far_cheaper_than_a_full_pass_for_each_symbol():
-    model = registry.build("pixelcnn", "small", height=32, width=32).eval()
-    with torch.no_grad():
-        began = time.perf_counter()
-        images = model.sample(1, model.length, generator=seeded(0))
-        took = time.perf_counter() - began
-        began = time.perf_counter()
-        for _ in range(10):
+@pytest.mark.parametrize(("settings", "ratio"), [({}, 20), ({"variant": "plain"}, 6)])
+def test_sampling_is_far_cheaper_than_a_full_pass_for_each_symbol(settings, ratio):
+    model = registry.build("pixelcnn", "small", height=28, width=28, **settings).eval()
+    with torch.no_grad(), cached(model):
+        began = time.process_time()
+        images = model.sample(16, model.length, generator=seeded(0))
+        took = time.process_time() - began
+        began = time.process_time()
+        for _ in range(5):
             model.log_prob(images)
-        full_pass = (time.perf_counter() - began) / 10
+        full_pass = (time.process_time() - began) / 5
 
-    assert took < 0.3 * full_pass * model.length
+    assert full_pass * model.length > ratio * took
