@@ -94,7 +94,7 @@ class Heard:
         return float(sum(getattr(window, name) for window in self.windows))
 
     @property
-    def martingale_score(self) -> float:
+    def martingale(self) -> float:
         """How many standard deviations the whole clip is from what the model expects."""
         excess = self.total("surprisal") - self.total("entropy")
         return excess / np.sqrt(self.total("variance"))

@@ -1,9 +1,10 @@
-"""What detection adds to the model's own pass over recordings: typica detect against log_prob.
+"""What detection adds to the model's own pass over audio: windows and judges against log_prob.
 
     python benchmarks/scoring.py
 
 An untrained WaveNet of the preset `small` hears made sounds; one thread. The peer is the model's
-`log_prob` of the same audio. Each is done several times in turn, and the median ratio counts.
+`log_prob` of the same audio; reading and resampling files, which both need, is left out. Each is
+done several times in turn, and the median ratio counts.
 """
 
 from __future__ import annotations

@@ -75,6 +75,7 @@ def test_fitting_tells_what_was_heard(call, perturbed, tunes, tmp_path):
     assert status == 0
     assert "the reference holds 10 recordings: windows of one recording resemble" in said
     assert "heard 10 recordings, 0.5 minutes in 120 windows; left out 0" in printed
+    assert "smallest p-value: 0.0083 of a single window, 0.091 of recordings of 3 s" in printed
     assert "judges: likelihood, martingale, complexity, density of states" in printed
     assert {path.name for path in out.iterdir()} == {
         "detector.json",
@@ -117,6 +118,7 @@ def test_words_csv_and_json_say_the_same(call, detector, odd):
         assert row["odd"] == str(found[name]["odd"])
     count = sum(row["odd"] for row in found.values())
     assert words.splitlines()[-1] == f"{count} of 4 odd"
+    assert "oddest at" in words
     assert sum(line.startswith("ODD") for line in words.splitlines()) == count
 
 
@@ -199,6 +201,26 @@ def test_a_damaged_reference_is_refused(call, detector, odd, tmp_path):
 
     assert status == 2
     assert "reference.safetensors is missing or damaged" in err
+
+
+def test_places_end_with_the_recording(call, detector, tmp_path):
+    write(tmp_path / "brief.wav", np.random.default_rng(0).uniform(-1, 1, 3000))
+
+    _, out, _ = call("detect", "score", detector, tmp_path / "brief.wav", "--json")
+
+    (row,) = map(json.loads, out.splitlines())
+    assert row["seconds"] == 0.375
+    assert row["oddest"]["stop_s"] <= 0.375
+
+
+def test_a_detector_without_its_model_is_told_to_be_incomplete(call, detector, odd, tmp_path):
+    broken = shutil.copytree(detector, tmp_path / "broken")
+    shutil.rmtree(broken / "model")
+
+    status, _, err = call("detect", "score", broken, odd)
+
+    assert status == 2
+    assert "model is missing or damaged: copy the whole folder again" in err
 
 
 def test_a_conditioned_run_is_refused(call, make_run, tunes, tmp_path):

@@ -11,6 +11,7 @@ from typica.core.config import Config
 from typica.core.errors import ConfigError
 from typica.core.model import AutoregressiveModel
 from typica.core.randomness import seeded
+from typica.typicality.entropy import enumerated_entropy
 from typica.typicality.martingale import martingale_score, p_value, windows
 
 STATES, LENGTH, PATHS = 5, 60, 20000
@@ -139,3 +140,10 @@ def test_p_values_are_two_sided():
     )
     np.testing.assert_allclose(found[:3], [1, 0.05, 0.05], rtol=1e-12)
     assert 0 < found[3] < 1e-298
+
+
+def test_impossible_sequences_add_nothing_to_an_enumerated_entropy():
+    model = Chain(torch.tensor([[0.0, 1.0], [0.5, 0.5]]).double()).requires_grad_(False)
+
+    # From state 0: to 1 for sure, and then one fair bit.
+    assert enumerated_entropy(model, 2).nats == pytest.approx(np.log(2))

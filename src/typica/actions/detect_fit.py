@@ -29,7 +29,9 @@ class FittedDetector:
         seconds: Their length.
         judges: Names of its judges.
         refused: Why other files of the reference could not be used, by file.
-        smallest_p: The smallest p-value that a single window can get.
+        smallest_p_of_window: The smallest p-value that a single window can get.
+        smallest_p: The smallest that a recording of `longest_s` seconds or more can get.
+        longest_s: Length of the longest stretches that are compared.
     """
 
     folder: Path
@@ -38,7 +40,9 @@ class FittedDetector:
     seconds: float
     judges: list[str]
     refused: dict[str, str]
+    smallest_p_of_window: float
     smallest_p: float
+    longest_s: float
 
 
 def detect_fit(
@@ -99,5 +103,7 @@ def detect_fit(
         sum(counts) * ear.window_s,
         detector.judges,
         refused,
-        1 / (1 + sum(counts)),
+        detector.smallest(1),
+        detector.smallest(detector.longest),
+        detector.longest * ear.window_s,
     )

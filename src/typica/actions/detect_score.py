@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from typica.actions.detector import Ear, read_detector, rows_of
-from typica.core.errors import ConfigError, DataError
+from typica.core.errors import ConfigError, DataError, RunError
 from typica.core.progress import SILENT, Progress
 from typica.data.folder import FolderSource
 from typica.evaluation.odd_places import draw_places
@@ -37,6 +37,8 @@ class Found:
         judge: What it looks oddest to.
         p_values: Of each judge.
         places: Where in time that judge finds single windows odd, whether or not the whole is.
+        oddest: The window that it finds oddest.
+        oddest_p: Its p-value, by itself.
         seconds: Length of what was heard.
         smallest_p: The smallest p-value that it could have got.
         plot: The picture, where one was drawn.
@@ -48,6 +50,8 @@ class Found:
     judge: str
     p_values: dict[str, float]
     places: list[Place]
+    oddest: Place
+    oddest_p: float
     seconds: float
     smallest_p: float
     plot: str | None = None
@@ -65,13 +69,13 @@ def detect_score(
     """Hear recordings one by one and tell of each whether it is odd.
 
     Files that cannot be used are told to `progress` and left out. Results come as soon as they
-    are there, and none is kept: memory does not grow with the number of files or their length.
+    are there, and none is kept: of a recording, no more than a few numbers a window are.
 
     Args:
         detector: A folder of `detect_fit`.
         files: Sound files, and folders of them.
         alpha: A recording is odd if its p-value is at most this: of recordings like the
-            reference, this share will be called odd.
+            reference, about this share will be called odd if that has many, more if it has few.
         plots: Folder for a picture of each odd recording; None for no pictures.
         device: Where to compute.
         progress: Hears how far it is, and what was refused.
@@ -118,27 +122,32 @@ def _judge(
     path: Path, ear: Ear, judges: RecordingDetector, alpha: float
 ) -> tuple[Found, Judgement]:
     windows = list(ear.windows(path))
-    _, rows = rows_of(windows)
+    names, rows = rows_of(windows)
+    if names != judges.names:
+        raise RunError(f"the detector knows {judges.names} and the model says {names}: fit it anew")
     judgement = judges.judge(rows)
-    places = _places(judgement.places <= alpha, ear.window_s)
+    seconds = sum(window.samples for window in windows) / ear.run.rate
+    oddest = np.arange(len(rows)) == judgement.places.argmin()
     found = Found(
         str(path),
         judgement.p_value <= alpha,
         judgement.p_value,
         judgement.judge,
         judgement.p_values,
-        places,
-        sum(window.samples for window in windows) / ear.run.rate,
+        _places(judgement.places <= alpha, ear.window_s, seconds),
+        _places(oddest, ear.window_s, seconds)[0],
+        float(judgement.places.min()),
+        seconds,
         judgement.smallest,
     )
     return found, judgement
 
 
-def _places(odd: np.ndarray, window_s: float) -> list[Place]:
-    """Join neighbouring odd windows."""
+def _places(odd: np.ndarray, window_s: float, end_s: float) -> list[Place]:
+    """Join neighbouring odd windows; the last ends with the recording."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], odd.astype(int), [0]])))
     return [
-        Place(float(start * window_s), float(stop * window_s))
+        Place(float(start * window_s), min(float(stop * window_s), end_s))
         for start, stop in edges.reshape(-1, 2)
     ]
 
@@ -157,11 +166,13 @@ def _drawn(
     path = folder / f"{number:04d}-{Path(found.file).stem}.png"
     draw_places(
         path,
-        f"{Path(found.file).name}: p = {found.p_value:.2g}, by its {found.judge}",
+        f"{Path(found.file).name}: p = {found.p_value:.2g} ({found.judge})",
         ear.blocks(Path(found.file)),
         judgement.windows,
+        odd=[(place.start_s, place.stop_s) for place in found.places],
         rate=ear.run.rate,
         window_s=ear.window_s,
+        end_s=found.seconds,
         alpha=alpha,
     )
     return replace(found, plot=str(path))

@@ -129,6 +129,8 @@ def read_detector(
         RunError: There is none, or it is damaged.
     """
     settings = _settings(folder)
+    if not (folder / MODEL / CONFIG).is_file():
+        raise RunError(f"{folder / MODEL} is missing or damaged: copy the whole folder again")
     if not (folder / REFERENCE).is_file() or digest(folder / REFERENCE) != settings.reference:
         raise RunError(f"{folder / REFERENCE} is missing or damaged: copy the whole folder again")
     from safetensors.torch import load_file

@@ -12,7 +12,7 @@ from typica.core.config import override
 from typica.core.device import pick_device
 from typica.core.progress import SILENT, Progress
 from typica.data.corpus import open_corpus
-from typica.training.job import describe
+from typica.training.job import check_example, describe
 from typica.training.plan import Plan, measure
 
 
@@ -49,6 +49,7 @@ def plan(
         ConfigError: A setting is unknown, wrong, or does not fit the corpus.
         DataError: There is no such corpus, or nothing in it to train on.
     """
+    check_example(system)
     place, corpus = pick_device(device), open_corpus(data)
     tables = override(registry.preset(system, preset), list(settings))
     job = describe(system, preset, tables, corpus, place)

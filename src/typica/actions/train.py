@@ -15,7 +15,7 @@ from typica.core.run import CONFIG, WEIGHTS
 from typica.data.corpus import Corpus, open_corpus
 from typica.training import folder as folders
 from typica.training.card import CARD, write_card
-from typica.training.job import Job, describe
+from typica.training.job import Job, check_example, describe
 from typica.training.launch import Machines, launch
 from typica.training.processes import Processes, join, launched
 from typica.training.schedule import share_done
@@ -97,6 +97,7 @@ def work(
     """Do one process's part of a training and return the folder of the run."""
     with join(device, expected) as processes:
         progress = progress if processes.first else SILENT
+        check_example(system)
         corpus = open_corpus(data)
         folder = _folder(system, corpus, name, resume, processes)
         before = read_yaml(folder / CONFIG) if resume else {}

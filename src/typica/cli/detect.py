@@ -10,11 +10,14 @@ from typer import Argument, Option, Typer
 from typica.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from typica.actions.detect_score import Found
+    from typica.actions.detect_score import Found, Place
 
 app = Typer(no_args_is_help=True, help="Find recordings that are unlike a reference, and where.")
 
-FIELDS = ("file", "odd", "p_value", "judge", "places", "seconds", "smallest_p", "plot")
+FIELDS = (
+    *("file", "odd", "p_value", "judge", "places", "oddest", "oddest_p"),
+    *("seconds", "smallest_p", "plot"),
+)
 
 
 @app.command()
@@ -31,7 +34,8 @@ def fit(
 
     The model should not have been trained on them: what it knows by heart would make all else
     look odd. P-values can be no smaller than one by the number of reference stretches as long as
-    the recording: a reference of half an hour serves for alpha = 0.01.
+    the recording, up to a minute: alpha = 0.01 takes a hundred, as in two hours of long
+    recordings, or a hundred short ones. Many recordings are better than long ones.
 
     Examples:
         typica detect fit my_album --reference held_out/ -o detector/
@@ -47,7 +51,10 @@ def fit(
         f"{made.windows} windows; left out {len(made.refused)}"
     )
     print(f"judges: {', '.join(made.judges)}")
-    print(f"smallest p-value of a single window: {made.smallest_p:.2g}")
+    print(
+        f"smallest p-value: {made.smallest_p_of_window:.2g} of a single window, "
+        f"{made.smallest_p:.2g} of recordings of {made.longest_s:g} s and more"
+    )
 
 
 @app.command()
@@ -62,7 +69,8 @@ def score(
 ) -> None:
     """Tell which recordings are odd, to which judge, and where in time.
 
-    Of recordings like the reference, the share alpha will be called odd. The places are windows
+    Of recordings like the reference, about the share alpha will be called odd if the reference
+    has many recordings, and more if it has few. The places are windows
     that are odd by themselves, at the same alpha, to the judge that is named. Results are
     printed as they come; memory does not grow with the folder.
 
@@ -98,7 +106,7 @@ def _csv(found: Any) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(FIELDS)
     for one in found:
-        row = vars(one) | {"places": _places(one)}
+        row = vars(one) | {"places": _places(one.places), "oddest": _places([one.oddest])}
         writer.writerow([row[name] for name in FIELDS])
         sys.stdout.flush()
 
@@ -115,9 +123,9 @@ def _line(one: Found) -> str:
     mark = "ODD" if one.odd else "   "
     line = f"{mark}  p = {one.p_value:<8.3g} {one.judge:<18} {one.file}"
     if one.odd and one.places:
-        line += f"\n     at {_places(one)}"
-    return line
+        return f"{line}\n     at {_places(one.places)}"
+    return f"{line}\n     oddest at {_places([one.oddest])}, p = {one.oddest_p:.3g} by itself"
 
 
-def _places(one: Found) -> str:
-    return ", ".join(f"{place.start_s:g}-{place.stop_s:g} s" for place in one.places)
+def _places(places: list[Place]) -> str:
+    return ", ".join(f"{place.start_s:g}-{place.stop_s:g} s" for place in places)

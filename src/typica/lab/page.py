@@ -18,7 +18,8 @@ beside the one computed here; where the two differ the remark says why. This pag
     typica lab --all -o docs/lab
 
 and a single study is repeated by `typica lab NAME`. What is marked *measured* comes from drawn
-samples or trained models and has an error; the rest is exact to the digits shown.
+samples or trained models: after ± stands one standard error. The rest is exact to the digits
+shown.
 """
 
 

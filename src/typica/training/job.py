@@ -103,7 +103,6 @@ def describe(
             not model audio.
         DataError: The corpus has nothing to learn from, or only too short recordings.
     """
-    check_example(system)
     seed = read_settings({"training": tables.get("training", {})}, ()).training.seed
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)

@@ -39,7 +39,7 @@ _NAMES = {
     "representation": ("DroppedBits", "Ordered", "Representation", "SymbolCounts"),
     "segmentation": ("Unigram",),
     "sphere": ("sphere_log_area",),
-    "statistics": ("ModelStatistics",),
+    "statistics": ("ModelLatents", "ModelStatistics"),
     "surprisal": ("surprisals",),
     "typical_set": ("TypicalSet",),
 }

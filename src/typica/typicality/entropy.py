@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ class Entropy(NamedTuple):
 
     nats: float
     error: float
-    kind: str
+    kind: Literal["entropy", "cross-entropy"]
     method: str
     examples: int
 
@@ -41,6 +41,7 @@ class Entropy(NamedTuple):
         return self.nats / math.log(2)
 
 
+@torch.no_grad()
 def sampled_entropy(
     model: ExplicitModel,
     count: int,
@@ -66,10 +67,11 @@ def sampled_entropy(
         ConfigError: Fewer than two samples are asked for.
     """
     drawn = _drawn(model, count, length, condition, generator, batch)
-    nll = [-model.log_prob(x, condition) for x in drawn]
-    return _mean(torch.cat(nll), "entropy", "mean surprisal of own samples")
+    nll = torch.cat([-model.log_prob(x, condition) for x in drawn])
+    return _mean(nll[:count], "entropy", "mean surprisal of own samples")
 
 
+@torch.no_grad()
 def conditional_entropy(
     model: AutoregressiveModel,
     count: int,
@@ -88,8 +90,8 @@ def conditional_entropy(
         ConfigError: Nothing is known of the spread of the model's distributions.
     """
     drawn = _drawn(model, count, length, condition, generator, batch)
-    sums = [martingale_score(model, x, condition).entropy for x in drawn]
-    return _mean(torch.cat(sums), "entropy", "conditional entropies along own samples")
+    sums = torch.cat([martingale_score(model, x, condition).entropy for x in drawn])
+    return _mean(sums[:count], "entropy", "conditional entropies along own samples")
 
 
 def cross_entropy(log_prob: Tensor) -> Entropy:
@@ -127,7 +129,7 @@ def enumerated_entropy(model: AutoregressiveModel, length: int) -> Entropy:
             f"the probabilities of all {len(symbols)} sequences of {type(model).__name__} add up "
             f"to {total:.4f}: its symbols do not survive `render`, or its density is no density"
         )
-    nats = -(log_probs.double().exp() * log_probs).sum().item()
+    nats = torch.special.entr(log_probs.double().exp()).sum().item()
     return Entropy(nats, 0.0, "entropy", "enumeration", len(symbols))
 
 
@@ -153,7 +155,6 @@ def markov_entropy_rate(transition: np.ndarray) -> float:
     return float(stationary @ entr(matrix).sum(1))
 
 
-@torch.no_grad()
 def _drawn(
     model: ExplicitModel,
     count: int,
@@ -162,16 +163,16 @@ def _drawn(
     generator: torch.Generator | None,
     batch: int,
 ) -> Iterator[Tensor]:
+    """Draw whole batches where a condition is told, which is made for so many."""
     for begin in range(0, count, batch):
         number = batch if condition else min(batch, count - begin)
-        drawn = model.sample(number, length, condition=condition, generator=generator)
-        yield drawn[: count - begin]
+        yield model.sample(number, length, condition=condition, generator=generator)
 
 
-def _mean(nats: Tensor, kind: str, method: str) -> Entropy:
+def _mean(nats: Tensor, kind: Literal["entropy", "cross-entropy"], method: str) -> Entropy:
     if nats.ndim != 1 or len(nats) < 2:
         raise ConfigError(f"a mean and its error need two examples or more, got {nats.numel()}")
-    nats = nats.detach().double()
+    nats = nats.detach().cpu().double()
     error = nats.std().item() / math.sqrt(len(nats))
     return Entropy(nats.mean().item(), error, kind, method, len(nats))
 

@@ -64,7 +64,9 @@ class Martingale(NamedTuple):
 def martingale_score(
     model: AutoregressiveModel, x: Tensor, condition: Condition | None = None
 ) -> Martingale:
-    """Follow the martingale of each example to its end.
+    """Follow the martingale of each example to its end, on the CPU in float64.
+
+    Under `torch.no_grad` memory does not grow with the examples' length.
 
     Args:
         model: An autoregressive model.
@@ -107,9 +109,9 @@ def windows(
 
 def p_value(z: Tensor) -> Tensor:
     """Return the share of a standard normal that is at least as far from 0, two-sided."""
-    return torch.from_numpy(2 * ndtr(-z.detach().abs().double().cpu().numpy()))
+    return torch.from_numpy(2 * ndtr(-z.detach().cpu().abs().double().numpy()))
 
 
 def _totals(steps: Surprisal) -> Martingale:
-    surprisal, entropy, varentropy = (part.double().sum(1) for part in steps)
+    surprisal, entropy, varentropy = (part.cpu().double().sum(1) for part in steps)
     return Martingale(-surprisal, entropy, varentropy)

@@ -1,8 +1,8 @@
 """The Gaussian mirage: moments and symmetry of a standard Gaussian, and a typical set elsewhere.
 
 A point is a direction, uniform on the sphere, times a radius, half-normal with E[r^2] = K:
-mean 0 and covariance I as for the Gaussian, which its typical set hardly meets. Its relative
-spread of log f does not vanish with K: it has no asymptotic equipartition.
+mean 0 and covariance I as for the Gaussian, with which its samples share next to nothing. Its
+relative spread of log f does not vanish with K: it has no asymptotic equipartition.
 
 Source: "Musings on typicality", the section on a Gaussian mirage.
 """

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from typica.core.errors import DataError
-from typica.typicality.detectors.density_of_states import DensityOfStates
+from typica.typicality.detectors.kernel_density import KernelDensity
 
-LONGEST = 30  # windows of a stretch: longer recordings are compared with stretches of so many
+LONGEST = 30  # windows of a stretch: longer recordings are judged by the mean of such stretches
 FOLDS = 5
 TAIL = 0.1  # share of a stretch's windows that "oddest tenth" looks at
 STATES, TENTH = "density of states", "oddest tenth"
@@ -57,7 +57,8 @@ class RecordingDetector:
     is wrong only in places). Those whose statistic the model lacks are left out.
 
     Reference windows are judged by fits on other recordings than their own. Stretches of one
-    recording are not independent, so p-values are only as good as there are recordings.
+    recording are not independent, so p-values are only as good as there are recordings: with a
+    hundred they hold their level, with a handful several times as many usual recordings look odd.
 
     Args:
         names: The statistics, in the order of the columns.
@@ -98,26 +99,38 @@ class RecordingDetector:
         if not len(rows):
             raise DataError("a recording without windows cannot be judged")
         view = self.eyes_.look(rows)
-        whole = {name: values[0] for name, values in _stretches(view, len(rows), 1).items()}
-        reference = self.reference(min(len(rows), LONGEST))
+        length = min(len(rows), self.longest)
+        reference = self.reference(length)
+        whole = _mean_stretch(view, length)
         p_values = {name: float(_ranks(reference[name], whole[name])) for name in reference}
         p_value = _combined(reference, whole)
         single, alone = self.reference(1), _stretches(view, 1, 1)
         # Of a single window, its oddest tenth is all of it.
         windows = {name: _ranks(single[name], alone[name]) for name in single if name != TENTH}
         judge = min(p_values, key=lambda name: (p_values[name], -_excess(reference, whole, name)))
-        smallest = 1 / (1 + len(next(iter(reference.values()))))
         places = windows[STATES if judge == TENTH else judge]
-        return Judgement(p_value, judge, p_values, windows, places, smallest)
+        return Judgement(p_value, judge, p_values, windows, places, self.smallest(len(rows)))
+
+    @property
+    def longest(self) -> int:
+        """Windows of the longest stretch: half of the reference recordings have as many."""
+        lengths = sorted(len(view.rows) for view in self._views)
+        return min(LONGEST, lengths[(len(lengths) - 1) // 2])
+
+    def smallest(self, length: int) -> float:
+        """Return the smallest p-value that a recording of so many windows can get."""
+        reference = self.reference(min(length, self.longest))
+        return 1 / (1 + len(reference[STATES]))
 
     def reference(self, length: int) -> dict[str, np.ndarray]:
         """Return how odd reference stretches of so many windows look, by judge.
 
-        Recordings with fewer windows count as they are.
+        Recordings with fewer windows are left out.
         """
         if length not in self._seen:
             step = max(1, length // 2)
-            parts = [_stretches(view, min(length, len(view.rows)), step) for view in self._views]
+            long_enough = [view for view in self._views if len(view.rows) >= length]
+            parts = [_stretches(view, length, step) for view in long_enough]
             self._seen[length] = {
                 name: np.concatenate([p[name] for p in parts]) for name in parts[0]
             }
@@ -137,10 +150,12 @@ class _Eyes:
 
     def __init__(self, names: list[str], rows: Rows) -> None:
         self.names, self.mean = names, rows.mean(0)
-        self.densities = DensityOfStates().fit(rows)
+        self.densities = [KernelDensity(column) for column in rows.T]
 
     def look(self, rows: Rows) -> _View:
-        return _View(self.names, rows - self.mean, -self.densities.score_samples(rows))
+        pairs = zip(self.densities, rows.T, strict=True)
+        oddness = -np.sum([density.log_density(column) for density, column in pairs], axis=0)
+        return _View(self.names, rows - self.mean, oddness)
 
 
 def _cross_fitted(names: list[str], recordings: list[Rows]) -> list[_View]:
@@ -171,7 +186,19 @@ def _stretches(view: _View, length: int, step: int) -> dict[str, np.ndarray]:
     return found
 
 
-def _ranks(reference: np.ndarray, values: np.ndarray) -> np.ndarray:
+def _mean_stretch(view: _View, length: int) -> dict[str, float]:
+    """Return how odd the stretches of a recording look in the mean, by judge.
+
+    A mean of several varies less than the stretches of the reference that it is compared with:
+    long recordings are called odd too rarely, not too often.
+    """
+    count = len(view.rows)
+    starts = [*range(0, count - length, length), count - length]  # the last may overlap
+    found = _stretches(view, length, 1)
+    return {name: float(values[starts].mean()) for name, values in found.items()}
+
+
+def _ranks(reference: np.ndarray, values: np.ndarray | float) -> np.ndarray:
     """Return conformal p-values: the share of reference and value itself that is as odd."""
     below = np.searchsorted(np.sort(reference), values, side="left")
     return (1 + len(reference) - below) / (1 + len(reference))
@@ -181,7 +208,9 @@ def _combined(reference: dict[str, np.ndarray], whole: dict[str, float]) -> floa
     """Return the rank of the smallest p-value among those of the reference.
 
     Each stretch is ranked among all the others and the one that is judged, as that one is among
-    them: under the reference the result is a p-value exactly. Between equals the mean decides.
+    them: were they exchangeable, the result would be a p-value exactly. They are so nearly,
+    where there are many recordings: stretches of one resemble one another and overlap. Between
+    equals the mean decides.
     """
     ranks, own = [], []
     for name, values in reference.items():

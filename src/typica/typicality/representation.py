@@ -90,7 +90,8 @@ class DroppedBits:
 
     def decompose(self, original: Integers) -> Parts:
         """Return the bits kept and the bits dropped, each of the original's shape."""
-        return Parts(self.encode(original), original & ((1 << self.bits) - 1))
+        values = _integers(original, 1 << self.depth)
+        return Parts(self.encode(values), values & ((1 << self.bits) - 1))
 
     def compose(self, parts: Parts) -> Integers:
         """Undo `decompose`."""

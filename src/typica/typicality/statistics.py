@@ -68,7 +68,7 @@ class ModelStatistics(TransformerMixin, BaseEstimator):
         names = self._chosen()
         self.model.eval()
         columns = [self._columns(batch, names) for batch in batches(examples, self.batch)]
-        rows = [torch.stack([found[name].double().cpu() for name in names], 1) for found in columns]
+        rows = [torch.stack([found[name].cpu().double() for name in names], 1) for found in columns]
         return torch.cat(rows).numpy()
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -95,6 +95,47 @@ class ModelStatistics(TransformerMixin, BaseEstimator):
                 with torch.no_grad():
                     found |= function(self.model, batch)
         return found
+
+
+class ModelLatents(TransformerMixin, BaseEstimator):
+    """Turn examples into the latents of an invertible model, for `LatentAnnulus`.
+
+    Args:
+        model: It is put to evaluation.
+        batch: Examples that are mapped side by side.
+    """
+
+    def __init__(self, model: InvertibleModel, batch: int = 64) -> None:
+        self.model = model
+        self.batch = batch
+
+    def fit(self, examples: Any, y: Any = None) -> Self:
+        """Learn nothing.
+
+        Raises:
+            ConfigError: The model is not invertible.
+        """
+        if not isinstance(self.model, InvertibleModel):
+            raise ConfigError(f"{type(self.model).__name__} is not invertible: it has no latents")
+        return self
+
+    @torch.no_grad()
+    def transform(self, examples: Any) -> np.ndarray:
+        """Return latents, float64, shape (count, dimensions).
+
+        Raises:
+            DataError: There are no examples.
+        """
+        self.model.eval()
+        device = next(self.model.parameters()).device
+        found = [
+            self.model(self.model.lift(part.to(device)))[0]
+            for part in batches(examples, self.batch)
+        ]
+        return torch.cat(found).cpu().double().numpy()
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
 
 
 def available(model: ExplicitModel) -> list[str]:

@@ -37,7 +37,9 @@ class Surprisal(NamedTuple):
 def surprisals(
     model: AutoregressiveModel, x: Tensor, condition: Condition | None = None
 ) -> Iterator[Surprisal]:
-    """Read examples and yield their steps, block after block: memory does not grow with them.
+    """Read examples and yield their steps, block after block.
+
+    Where no gradient is wanted, memory does not grow with their length.
 
     Args:
         model: An autoregressive model.

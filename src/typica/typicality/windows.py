@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from typica.core.errors import DataError
-from typica.core.model import AutoregressiveModel, ExplicitModel
+from typica.core.model import BLOCK, AutoregressiveModel, ExplicitModel, State
 from typica.signal.flac import Flac
 from typica.signal.quantise import Quantised
 from typica.typicality.surprisal import measure
@@ -111,12 +111,22 @@ class WindowReader:
             with torch.no_grad():
                 symbols = model.symbols(block[None].to(self.device))
                 previous = torch.cat([last, symbols[:, :-1]], 1).to(last.dtype)
-                distribution, state = model.advance(previous, state)
-                steps = measure(distribution, symbols)
-            surprisal, entropy, variance = (part.double().sum().item() for part in steps)
+                surprisal, entropy, variance, state = self._sums(previous, symbols, state)
             last = symbols[:, -1:].to(last.dtype)
             bits = self._code_bits(block)
             yield Window(block.shape[-1], surprisal, entropy, variance, bits)
+
+    def _sums(
+        self, previous: Tensor, symbols: Tensor, state: State
+    ) -> tuple[float, float, float, State]:
+        """Read a window in blocks, so that memory does not grow with its length."""
+        assert isinstance(self.model, AutoregressiveModel)
+        totals = [0.0, 0.0, 0.0]
+        for past, now in zip(previous.split(BLOCK, 1), symbols.split(BLOCK, 1), strict=True):
+            distribution, state = self.model.advance(past, state)
+            for place, part in enumerate(measure(distribution, now)):
+                totals[place] += part.cpu().double().sum().item()
+        return totals[0], totals[1], totals[2], state
 
     def _alone(self, block: Tensor) -> Window:
         with torch.no_grad():

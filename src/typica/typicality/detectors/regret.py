@@ -17,7 +17,7 @@ class LikelihoodRegret(ConformalDetector):
     posterior fitted to this one example, less the encoder's bound. The score is minus it.
 
     Source: Xiao et al. 2020, "Likelihood regret: an out-of-distribution detection score for
-        variational auto-encoder", https://arxiv.org/abs/2003.02977, equation 6.
+        variational auto-encoder", https://arxiv.org/abs/2003.02977, section 3.
     """
 
     _most: ClassVar[int | None] = 1
