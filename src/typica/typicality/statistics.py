@@ -89,6 +89,9 @@ class ModelStatistics(TransformerMixin, BaseEstimator):
 
     def _columns(self, batch: Tensor, names: list[str]) -> Columns:
         batch = batch.to(next(self.model.parameters()).device)
+        if names == ["log_prob"]:  # an autoregressive model would also sum over all it expected
+            with torch.no_grad():
+                return _of_density(self.model, batch)
         found: Columns = {}
         for provided, function in _providers(self.model):
             if set(provided) & set(names):
