@@ -160,6 +160,16 @@ def test_the_vertical_stack_hears_nothing_of_the_horizontal_one():
     assert all(p.grad.abs().sum() > 0 for p in network.above.parameters())
 
 
+def test_the_horizontal_stack_hears_the_vertical_one_before_its_gate():
+    model = build(height=2, width=5, layers=1)
+    layer, features = model.network.vertical[0], model.config.features
+
+    layer.link.weight.data[:, features:] = 0  # it is told of the tanh's half alone,
+    layer.filter.bias.data[features:] = -1e4  # and the gate is shut
+
+    assert reach(model, 1, 2)[0].all()
+
+
 @pytest.mark.parametrize("settings", CONFIGURATIONS)
 def test_blocks_of_any_size_equal_the_full_pass(settings):
     model = build(**settings)
@@ -227,6 +237,33 @@ def test_means_of_a_component_follow_the_channels_before():
     torch.testing.assert_close(found[0], means[0])
     torch.testing.assert_close(found[1], means[1] + a.tanh() * red)
     torch.testing.assert_close(found[2], means[2] + b.tanh() * red + c.tanh() * green)
+
+
+def test_a_component_is_drawn_for_the_whole_pixel():
+    model = build(scale=1.0, **COLOUR, **MIXTURE, height=1, width=1)
+    model.head.last.weight.data.zero_()
+    logits, *means, r, g, b, _, _, _ = model.head.last.bias.detach().view(10, 3)
+    model.head.last.bias.data[-9:] = 0  # means follow nothing
+    edges = torch.tensor([-math.inf, -0.75, -0.25, 0.25, 0.75, math.inf]).double()
+
+    found = model.log_prob(all_images(model)).view(5, 5, 5).exp()
+
+    masses = [
+        torch.sigmoid((edges[:, None] - mean) / scale.exp()).diff(dim=0)
+        for mean, scale in zip(means, (r, g, b), strict=True)
+    ]
+    expected = torch.einsum("k,rk,gk,bk->rgb", logits.softmax(0), *masses)
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_mixture_takes_one_pass_for_all_channels_of_a_pixel():
+    model = build(**COLOUR, **MIXTURE, height=3, width=2)
+    passes = []
+    model.head.register_forward_hook(lambda *_: passes.append(1))
+
+    model.sample(1, model.length, generator=seeded(0))
+
+    assert len(passes) == 6
 
 
 @pytest.mark.parametrize(
