@@ -49,6 +49,17 @@ def test_a_constant_statistic_is_no_trouble(density):
 
 
 @pytest.mark.parametrize("density", KINDS)
+def test_rounding_is_taken_for_a_constant(density):
+    noise = np.random.default_rng(0).uniform(-1, 1, 500)
+    rows = np.column_stack([statistics(500), 1e4 + 1e-9 * noise])
+    detector = density().fit(rows)
+    other = rows.copy()
+    other[:, 3] += 1e-6
+
+    assert detector.score_samples(other) == pytest.approx(detector.score_samples(rows), abs=1e-3)
+
+
+@pytest.mark.parametrize("density", KINDS)
 def test_both_sides_of_every_statistic_are_odd(density):
     rows = statistics(3000)
     detector = density().fit(rows)

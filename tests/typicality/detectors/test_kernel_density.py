@@ -5,7 +5,7 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import gaussian_kde, norm
 
-from typica.typicality.detectors.kernel_density import KernelDensity, spread
+from typica.typicality.detectors.kernel_density import KernelDensity, constant, spread
 
 RNG = np.random.default_rng(0)
 REFERENCES = {
@@ -18,6 +18,12 @@ REFERENCES = {
     "ties": RNG.integers(0, 5, 5000).astype(float),
     "a constant": np.full(50, 0.1),
     "one far outlier": np.r_[RNG.normal(size=5000), 1e6],
+    "two tight clusters": np.r_[RNG.normal(0, 0.01, 3000), RNG.normal(5, 0.02, 3000)],
+    "a far minority": np.r_[RNG.normal(size=4000), RNG.normal(1e5, 3, 1000)],
+    "strays at the edges of a gap": np.r_[
+        RNG.uniform(-1, 0, 3000), 0.05, 5, RNG.uniform(5.2, 6, 2000)
+    ],
+    "many clusters": (100 * np.arange(10)[:, None] + RNG.uniform(size=(10, 500))).ravel(),
 }
 
 
@@ -27,7 +33,10 @@ def places(points, unit):
     low, high = points.min() - 30 * unit, points.max() + 30 * unit
     edges = rng.choice([points.min(), points.max()], 200) + rng.normal(size=200) * 8 * unit
     near = rng.choice(points, 200) + rng.normal(size=200) * unit
-    return np.r_[near, edges, rng.uniform(low, high, 200), low - 1e3 * unit, high + 1e6 * unit]
+    steps = np.diff(np.sort(points), append=points.max())
+    wide = steps.argmax()
+    gap = np.sort(points)[wide] + steps[wide] * np.linspace(0, 1, 200)
+    return np.r_[near, edges, gap, rng.uniform(low, high, 200), low - 1e3 * unit, high + 1e6 * unit]
 
 
 @pytest.mark.parametrize("name", REFERENCES)
@@ -92,6 +101,30 @@ def test_the_spread_is_robust_but_never_nought():
     assert spread(outlier) == pytest.approx(1, abs=0.1)
     assert spread(np.r_[np.zeros(99), 1.0]) == pytest.approx(np.sqrt(0.99) / 10)
     assert spread(np.full(5, 0.1)) == 1
+
+
+def test_rounding_is_no_spread():
+    noise = RNG.uniform(-1, 1, 500)
+
+    assert spread(1e4 + 1e-6 * noise) == 1
+    assert spread(-1e4 + 1e-4 * noise) < 1e-4
+    assert spread(1e-20 * noise) < 1e-20
+    assert list(constant(np.stack([7 + 1e-12 * noise, noise], axis=1))) == [True, False]
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_a_gap_between_many_points_takes_no_longer_than_its_values(share):
+    count = 200_000
+    low = int(share * count)
+    points = np.r_[RNG.normal(0, 0.01, low), RNG.normal(9, 0.01, count - low)]
+    density = KernelDensity(points)
+    values = np.r_[RNG.uniform(1, 8, count), RNG.normal(9, 0.1, count)]
+
+    began = time.perf_counter()
+    density.log_density(values)
+
+    # A twentieth of this on a quiet machine; the sum over all points takes an hour.
+    assert time.perf_counter() - began < 3
 
 
 @pytest.mark.parametrize("shift", [0, 2, 50])

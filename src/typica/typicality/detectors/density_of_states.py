@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.svm import OneClassSVM
@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 
 from typica.core.errors import ConfigError
 from typica.typicality.detectors.base import ConformalDetector
-from typica.typicality.detectors.kernel_density import KernelDensity
+from typica.typicality.detectors.kernel_density import KernelDensity, constant
 
 KERNELS_AT_ONCE = 2**16  # of a machine's: they stay in the processor's cache
 EIGENVALUE_FLOOR = 1e-6  # of the largest: statistics may be linearly dependent
@@ -24,10 +24,13 @@ class DensityOfStates(ConformalDetector):
     logarithm of a kernel density of the reference: a log-density as if they were independent, in
     units of each statistic's spread, so that neither unit nor origin matters.
 
-    A statistic that is constant in the reference is taken in its own unit. In-sample scores
-    contain the example's own kernel: p-values of a small reference want `cross_fit`. With the
-    log-likelihood alone it ranks as one-point typicality does, where surprisals have a
+    A statistic that is constant in the reference, but for rounding, is taken in its own unit.
+    With the log-likelihood alone it ranks as one-point typicality does, where surprisals have a
     symmetric density of one mode.
+
+    The density of an example that was learnt from contains its own kernel: `fit` ranks the
+    reference by cross-fitting. With references of 30 and 100, five statistics and alpha = 0.05,
+    3 and 4 % of new examples are called outliers (14 and 9 % were the fit's own scores ranked).
 
     Args:
         alpha: Share of normal examples that may be called outliers.
@@ -36,6 +39,8 @@ class DensityOfStates(ConformalDetector):
     Source: Morningstar et al. 2021, "Density of states estimation for out-of-distribution
         detection", https://arxiv.org/abs/2006.09273.
     """
+
+    _flatters: ClassVar[bool] = True
 
     def __init__(self, alpha: float = 0.01, bandwidth: float = 1.0) -> None:
         self.alpha = alpha
@@ -73,6 +78,11 @@ class DensityOfStatesSVM(ConformalDetector):
     machine with a radial kernel is fitted. It sees dependence between statistics, which the sum
     of kernel densities does not; far from the reference all scores become equal.
 
+    A machine's support fits itself to what it learns from: `fit` ranks the reference by
+    cross-fitting. With references of 30 and 100, five statistics and alpha = 0.05, 5 % of new
+    examples are called outliers (57 and 30 % were the fit's own scores ranked). Fewer are too
+    few: with 10, 27 %.
+
     Args:
         alpha: Share of normal examples that may be called outliers; it sets the offset alone.
         nu: Share of the fitted examples that are support vectors, at least: more make a
@@ -84,6 +94,8 @@ class DensityOfStatesSVM(ConformalDetector):
         high-dimensional distribution".
     """
 
+    _flatters: ClassVar[bool] = True
+
     def __init__(
         self, alpha: float = 0.01, nu: float = 0.1, limit: int = 2000, random_state: Any = 0
     ) -> None:
@@ -94,7 +106,7 @@ class DensityOfStatesSVM(ConformalDetector):
 
     def _learn(self, rows: np.ndarray) -> None:
         self.mean_, scale = rows.mean(axis=0), rows.std(axis=0)
-        scale[np.ptp(rows, axis=0) == 0] = 1.0
+        scale[constant(rows)] = 1.0
         standard = (rows - self.mean_) / scale
         values, vectors = np.linalg.eigh(standard.T @ standard / len(rows))
         floor = EIGENVALUE_FLOOR * max(values[-1], EIGENVALUE_FLOOR)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 from scipy.signal import fftconvolve
 
+from typica.typicality.detectors.kernel_tail import KernelTail, reach
+
 NODES_PER_BANDWIDTH = 128
-LARGEST_TABLE = 2**21  # nodes: a reference with far outliers is tabulated around its median
+LARGEST_TABLE = 2**21  # nodes: a reference spread wider is tabulated around its median
+WIDEST_GAP = 24  # bandwidths of a gap that are tabulated: in what lies between no kernel counts
 REACH = 10.0  # bandwidths: the kernel is taken as 0 beyond, at 1e-22 of its peak
 FLOOR = math.exp(-4.5)  # kernel heights: less than a single point three bandwidths away
-TAIL_END, TAIL_NODES = 1e6, 200  # bandwidths beyond the outermost point; further, only it counts
-NEGLIGIBLE = 16.0  # nats: points are left out that have, together, 1e-7 of the nearest's weight
+# Gaps may be too wide for the table from twice three bandwidths on. Where few points are within
+# reach of them, sums are quicker.
+WIDE, NEAR, MANY = 5.0, 6.0, 256
 TERMS_AT_ONCE = 2**22
+ROUNDING = 1e-9
 
 
 class KernelDensity:
@@ -27,8 +31,10 @@ class KernelDensity:
     interpolation of the logarithm). Let d be the distances, in bandwidths, of the points that
     matter at x. Each of the two steps errs by less than E[d^2] / (8 * 128^2), and above the
     floor E[d^2] < 10 + 2 ln n: less than 0.0006 nats in all for a million points. Below the
-    floor, in gaps, the sum over the points that matter is computed as it stands. Beyond the
-    outermost points it is -d^2 / 2 and a smooth function of log(1 + d), taken from a spline.
+    floor, beyond the outermost points and in wide gaps, it is the sum of a tail from either
+    side, which splines hold (`KernelTail`: 0.0001 nats). Where fewer than 256
+    points on either side are near, or the points are spread over more than 16,000 bandwidths
+    (wide gaps not counted), the sum over those that matter is computed as it stands.
 
     Args:
         points: The reference, (examples,), finite.
@@ -45,13 +51,14 @@ class KernelDensity:
         # From here on the unit is the bandwidth.
         self._points, counts = np.unique(standard / self.bandwidth, return_counts=True)
         self._weights = counts.astype(np.float64)
+        self._squeeze()
         self._tabulate()
-        self._tails = {side: self._tail(edge, side) for side, edge in ((-1, 0), (1, -1))}
+        self._tails = {gap: self._tails_of(gap) for gap in self._crowded_gaps()}
 
     def log_density(self, values: np.ndarray) -> np.ndarray:
         """Return log-densities in nats, (values,), of finite values."""
         x = (values - self.centre) / (self.scale * self.bandwidth)
-        position = (x - self._origin) * NODES_PER_BANDWIDTH
+        position = (self._squeezed(x) - self._origin) * NODES_PER_BANDWIDTH
         inside = (position >= 0) & (position < len(self._table) - 1)
         node = np.where(inside, position, 0).astype(np.int64)
         low, high = self._table[node], self._table[node + 1]
@@ -60,14 +67,33 @@ class KernelDensity:
         log_sum[far] = self._log_sum(x[far])
         return log_sum - math.log(self.count * self.bandwidth * math.sqrt(2 * math.pi))
 
+    def _squeeze(self) -> None:
+        """Find the middles of the widest gaps, and what is cut out of the axis up to each."""
+        gaps = np.diff(self._points)
+        wide = gaps > WIDEST_GAP
+        self._middles = self._points[:-1][wide] + gaps[wide] / 2
+        cut = np.concatenate([[0.0], np.cumsum(gaps[wide] - WIDEST_GAP)])
+        self._cut = cut - cut[np.searchsorted(self._middles, 0.0)]  # the median stays at 0
+        ends = self._points[:-1][wide] - self._cut[:-1] + WIDEST_GAP / 2
+        self._begin = np.concatenate([[-np.inf], ends, [np.inf]])
+
+    def _squeezed(self, x: np.ndarray) -> np.ndarray:
+        """Return places on the table's axis, where no gap is wider than `WIDEST_GAP`."""
+        if not len(self._middles):
+            return x
+        part = np.searchsorted(self._middles, x)
+        # What is cut out of a gap is taken to its middle, where the table is below the floor.
+        return np.clip(x - self._cut[part], self._begin[part], self._begin[part + 1])
+
     def _tabulate(self) -> None:
         """Tabulate the logarithm of the sum of kernels."""
         most = LARGEST_TABLE / NODES_PER_BANDWIDTH / 2 - REACH
-        low, high = max(self._points[0], -most), min(self._points[-1], most)
+        points = self._squeezed(self._points)
+        low, high = max(points[0], -most), min(points[-1], most)
         # One more reach of points is binned than is tabulated, for what lies beyond a cut.
         self._origin = math.floor(low - 2 * REACH)
         nodes = (math.ceil(high + 2 * REACH) - self._origin) * NODES_PER_BANDWIDTH + 1
-        position = (self._points - self._origin) * NODES_PER_BANDWIDTH
+        position = (points - self._origin) * NODES_PER_BANDWIDTH
         binned = (position >= 0) & (position < nodes - 1)
         node = position[binned].astype(np.int64)
         right = (position[binned] - node) * self._weights[binned]
@@ -79,40 +105,43 @@ class KernelDensity:
         self._table = np.log(np.maximum(sums, FLOOR / 2))
         self._origin += REACH
 
+    def _crowded_gaps(self) -> np.ndarray:
+        """Return which gaps, that before the first point being 0, are held as tails."""
+        last = len(self._points)
+        wide = np.flatnonzero(np.diff(self._points) > WIDE) + 1
+        left, right = self._points[wide - 1], self._points[wide]
+        before = wide - np.searchsorted(self._points, left - NEAR)
+        after = np.searchsorted(self._points, right + NEAR) - wide
+        return np.concatenate([[0], wide[np.maximum(before, after) > MANY], [last]])
+
+    def _tails_of(self, gap: int) -> list[KernelTail]:
+        """Return the tails that reach into a gap: of the points before, and of those after."""
+        sides = [slice(gap - 1, None, -1)] if gap > 0 else []
+        sides += [slice(gap, None)] if gap < len(self._points) else []
+        width = float(np.ptp(self._points[gap - 1 : gap + 1])) if len(sides) == 2 else math.inf
+        return [KernelTail(self._points[side], self._weights[side], width) for side in sides]
+
     def _log_sum(self, x: np.ndarray) -> np.ndarray:
         """Return the logarithm of the sum of kernels where it is below the floor."""
         result = np.empty(len(x))
-        low, high = x < self._points[0], x > self._points[-1]
-        between = ~(low | high)
-        result[between] = self._log_sum_of_points(x[between])
-        for side, edge, beyond in ((-1, 0, low), (1, -1, high)):
-            distance = np.abs(x[beyond] - self._points[edge])
-            with np.errstate(over="ignore"):
-                tail = self._tails[side](np.log1p(np.minimum(distance, TAIL_END)))
-                result[beyond] = tail - distance**2 / 2
+        gap = np.searchsorted(self._points, x)
+        crowded = np.isin(gap, list(self._tails))
+        result[~crowded] = self._log_sum_of_points(x[~crowded])
+        order = np.flatnonzero(crowded)[np.argsort(gap[crowded], kind="stable")]
+        hit, starts = np.unique(gap[order], return_index=True)
+        for one, chosen in zip(hit, np.split(order, starts[1:]), strict=False):
+            tails = [tail(x[chosen]) for tail in self._tails[one]]
+            result[chosen] = tails[0] if len(tails) == 1 else np.logaddexp(*tails)
         return result
-
-    def _tail(self, edge: int, side: int) -> CubicSpline:
-        """Return log sum_i exp((d^2 - d_i^2) / 2), over log(1 + d), d the distance to an edge."""
-        behind, weights = np.abs(self._points - self._points[edge])[::-side], self._weights[::-side]
-        distances = np.expm1(np.linspace(0, math.log1p(TAIL_END), TAIL_NODES))
-        decay = math.log(self.count) + NEGLIGIBLE
-        reach = np.minimum(decay / np.maximum(distances, 1.0), math.sqrt(2 * decay))
-        counts = np.searchsorted(behind, reach, "right")
-        sums = [
-            weights[:count] @ np.exp(-behind[:count] * (distance + behind[:count] / 2))
-            for distance, count in zip(distances, counts, strict=True)
-        ]
-        return CubicSpline(np.log1p(distances), np.log(sums))
 
     def _log_sum_of_points(self, x: np.ndarray) -> np.ndarray:
         after = np.searchsorted(self._points, x).clip(0, len(self._points) - 1)
         before = np.maximum(after - 1, 0)
         left, right = np.abs(x - self._points[before]), np.abs(x - self._points[after])
         nearest, distance = np.where(left < right, before, after), np.minimum(left, right)
-        reach = np.sqrt(distance**2 + 2 * (math.log(self.count) + NEGLIGIBLE))
-        begin = np.minimum(np.searchsorted(self._points, x - reach), nearest)
-        end = np.maximum(np.searchsorted(self._points, x + reach, "right"), nearest + 1)
+        furthest = distance + reach(distance, self.count)
+        begin = np.minimum(np.searchsorted(self._points, x - furthest), nearest)
+        end = np.maximum(np.searchsorted(self._points, x + furthest, "right"), nearest + 1)
         return self._sum_windows(x, distance, begin, end) - distance**2 / 2
 
     def _sum_windows(
@@ -134,9 +163,17 @@ class KernelDensity:
 
 
 def spread(points: np.ndarray) -> float:
-    """Return min(sd, IQR / 1.349); the sd where the IQR is 0, and 1 where both are."""
-    if np.ptp(points) == 0:
+    """Return min(sd, IQR / 1.349); the sd where the IQR is 0, and 1 where all are equal.
+
+    Equal is what `constant` calls so.
+    """
+    if constant(points):
         return 1.0
     low, high = np.quantile(points, [0.25, 0.75])
     deviation = float(points.std())
     return min(deviation, float(high - low) / 1.349) if high > low else deviation
+
+
+def constant(points: np.ndarray) -> np.ndarray:
+    """Tell where (examples, ...) differ by rounding only: by 1e-9 of the median's magnitude."""
+    return np.ptp(points, axis=0) <= ROUNDING * np.abs(np.median(points, axis=0))
