@@ -23,6 +23,8 @@ SEVERAL = [
     LatentAnnulus,
 ]
 CONFORMAL = [kind for kind in ONE_COLUMN + SEVERAL if kind is not MartingaleTest]
+FLATTERING = [DensityOfStates, DensityOfStatesSVM]
+MODEST = [kind for kind in CONFORMAL if kind not in FLATTERING]
 
 
 def statistics(kind, count, seed=0):
@@ -42,7 +44,13 @@ def statistics(kind, count, seed=0):
 
 
 def pytest_generate_tests(metafunc):
-    kinds = {"kind": ONE_COLUMN + SEVERAL, "conformal": CONFORMAL, "one_column": ONE_COLUMN}
+    kinds = {
+        "kind": ONE_COLUMN + SEVERAL,
+        "conformal": CONFORMAL,
+        "one_column": ONE_COLUMN,
+        "flattering": FLATTERING,
+        "modest": MODEST,
+    }
     for name, values in kinds.items():
         if name in metafunc.fixturenames:
             metafunc.parametrize(name, values)

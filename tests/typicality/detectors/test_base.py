@@ -52,7 +52,7 @@ def test_scores_above_the_offset_are_normal(kind, draw):
 def test_a_p_value_is_a_rank_among_the_reference(conformal, draw):
     reference, rows = draw(conformal, 200), draw(conformal, 50, seed=1)
 
-    detector = conformal().fit(reference)
+    detector = conformal().fit(reference).calibrate(reference)
 
     scores, own = detector.score_samples(rows), detector.score_samples(reference)
     expected = [(1 + sum(own <= score)) / 201 for score in scores]
@@ -96,19 +96,43 @@ def test_conformal_p_values_of_a_small_reference_are_uniform_on_their_steps(draw
     assert abs(found / 4000 - 0.05).max() < 0.02
 
 
-def test_cross_fitting_mends_the_flattery_of_a_fit_to_few_examples(draw):
-    outliers = {"fit": 0, "cross_fit": 0}
-    for seed in range(20):
-        reference = draw(DensityOfStates, 40, seed=seed)
-        fresh = draw(DensityOfStates, 500, seed=1000 + seed)
-        for way in outliers:
-            detector = DensityOfStates(alpha=0.1, bandwidth=0.5)
-            outliers[way] += (getattr(detector, way)(reference).predict(fresh) == -1).sum()
+@pytest.mark.parametrize("count", [30, 100])
+def test_what_learns_much_calls_about_alpha_of_new_examples_outliers(flattering, count):
+    rng = np.random.default_rng(count)
+    shares, flattered = [], []
+    for _ in range(50):
+        reference, fresh = rng.normal(size=(count, 5)), rng.normal(size=(500, 5))
+        detector = flattering(alpha=0.05).fit(reference)
+        shares.append((detector.predict(fresh) == -1).mean())
+        flattered.append((detector.calibrate(reference).predict(fresh) == -1).mean())
 
-    shares = {way: count / 10_000 for way, count in outliers.items()}
-    # The level of one reference of 40 has a standard deviation of 0.047, the mean of 20 of 0.011.
-    assert shares["fit"] > 0.14
-    assert shares["cross_fit"] < 0.1 + 4 * 0.011
+    # The level is 1 / 31 of 30. One reference's share has a standard deviation of 0.05 at most,
+    # the mean of 50 of 0.007: four of them.
+    assert abs(np.mean(shares) - detector.level_) < 0.028
+    assert np.mean(flattered) > np.mean(shares) + 0.028
+
+
+def test_what_learns_much_is_cross_fitted_unless_few_or_many(flattering, draw, monkeypatch):
+    monkeypatch.setattr("typica.typicality.detectors.base.MOST_FLATTERED", 50)
+
+    def ranks_as(way, count):
+        rows = draw(flattering, count)
+        fitted, other = flattering().fit(rows), flattering().fit(rows)
+        same = getattr(other, way)(rows).reference_scores_
+        return np.array_equal(fitted.reference_scores_, same)
+
+    assert ranks_as("cross_fit", 10)
+    assert ranks_as("cross_fit", 50)
+    assert ranks_as("calibrate", 9)
+    assert ranks_as("calibrate", 51)
+
+
+def test_what_learns_little_is_ranked_by_its_own_scores(modest, draw):
+    rows = draw(modest, 50)
+
+    fitted = modest().fit(rows)
+
+    assert np.array_equal(fitted.reference_scores_, np.sort(fitted.score_samples(rows)))
 
 
 def test_cross_fitting_leaves_whole_groups_out(draw):

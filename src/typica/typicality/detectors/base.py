@@ -22,6 +22,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from typica.core.errors import ConfigError, DataError, ShapeError
 
+FOLDS = 5  # of a cross-fit
+MOST_FLATTERED = 10_000  # examples: among more, an example's own share in a fit is negligible
+
 
 class StatisticError(DataError, ValueError):
     """A statistic is NaN, or infinite where it may not be."""
@@ -125,9 +128,14 @@ class ConformalDetector(Detector):
 
     p(x) = (1 + #{reference scores <= score of x}) / (n + 1): if x and the reference are
     exchangeable, P(p <= alpha) <= alpha whatever the score (Vovk, Gammerman and Shafer 2005,
-    "Algorithmic learning in a random world"). `fit` scores the reference that it has learnt
-    from, which flatters the reference where much is learnt (a density, a support): there,
-    `calibrate` on other examples, or `cross_fit`.
+    "Algorithmic learning in a random world"). A reference scored by what has learnt from it is
+    flattered where much is learnt (a density, a support): there, `fit` ranks as `cross_fit`
+    does, from 10 examples to 10,000, and new examples are called outliers about as often as
+    alpha says. Fewer examples are flattered all the same: `calibrate` on others. So are whole
+    recordings of which the examples are cuts, unless `cross_fit` is given them as groups.
+
+    Fits that left examples out score them lower, if anything, than those that did not: the
+    reference itself has fewer outliers than new examples have.
 
     An example is an outlier where p <= alpha. A reference of fewer than 1 / alpha - 1 examples
     cannot say as much: then an example is an outlier where it scores below them all.
@@ -136,11 +144,14 @@ class ConformalDetector(Detector):
         reference_scores_: Scores of the reference, ascending, (examples,).
         offset_: The lowest of them that is no outlier.
         level_: How often an example that is like the reference is called an outlier: at most
-            alpha, or 1 / (n + 1) for a small reference.
+            alpha, or 1 / (n + 1) for a small reference. Exact where nothing is learnt and after
+            `calibrate`; nearly so where the reference was scored by fits that left it out.
     """
 
     reference_scores_: np.ndarray
     level_: float
+    # Whether so much is learnt that scores of what was learnt from are too high.
+    _flatters: ClassVar[bool] = False
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn what is normal from a reference (examples, statistics); `y` is ignored.
@@ -151,6 +162,8 @@ class ConformalDetector(Detector):
         """
         rows = self._reference_rows(X, fitting=True)
         self._learn(rows)
+        if self._flatters and 2 * FOLDS <= len(rows) <= MOST_FLATTERED:
+            return self._rank_against(self._scores_left_out(rows, FOLDS))
         return self._rank_against(self._normality(rows))
 
     def calibrate(self, X: Any) -> Self:
@@ -158,7 +171,7 @@ class ConformalDetector(Detector):
         check_is_fitted(self)
         return self._rank_against(self._normality(self._reference_rows(X)))
 
-    def cross_fit(self, X: Any, *, folds: int = 5, groups: Any = None) -> Self:
+    def cross_fit(self, X: Any, *, folds: int = FOLDS, groups: Any = None) -> Self:
         """Fit on all examples; take p-values and offset from fits that left each out.
 
         Args:
@@ -169,10 +182,8 @@ class ConformalDetector(Detector):
         Source: Vovk 2015, "Cross-conformal predictors", https://arxiv.org/abs/1208.0806.
         """
         rows = self._reference_rows(X, fitting=True)
-        splitter = KFold(folds, shuffle=True, random_state=0) if groups is None else None
-        parts = (splitter or GroupKFold(folds)).split(rows, groups=groups)
-        scores = [clone(self).fit(rows[rest]).score_samples(rows[part]) for rest, part in parts]
-        return self.fit(X)._rank_against(np.concatenate(scores))
+        self._learn(rows)
+        return self._rank_against(self._scores_left_out(rows, folds, groups))
 
     def p_values(self, X: Any) -> np.ndarray:
         """Return conformal p-values, (examples,), from 1 / (n + 1) to 1."""
@@ -182,6 +193,16 @@ class ConformalDetector(Detector):
 
     def _learn(self, rows: np.ndarray) -> None:
         """Learn what the score needs from the reference."""
+
+    def _scores_left_out(self, rows: np.ndarray, folds: int, groups: Any = None) -> np.ndarray:
+        """Return scores of the reference by fits that left each example out, in any order."""
+        splitter = KFold(folds, shuffle=True, random_state=0) if groups is None else None
+        scores = []
+        for rest, part in (splitter or GroupKFold(folds)).split(rows, groups=groups):
+            other = clone(self)
+            other._learn(rows[rest])
+            scores.append(other._normality(rows[part]))
+        return np.concatenate(scores)
 
     def _rank_against(self, scores: np.ndarray) -> Self:
         self.reference_scores_ = np.sort(scores)
