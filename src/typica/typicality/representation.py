@@ -98,6 +98,7 @@ class DroppedBits:
         return (parts.code << self.bits) + parts.residual
 
 
+@dataclass(frozen=True)
 class Ordered:
     """The values without their order, as they come when sorted: n! / (m_1! m_2! ...) originals."""
 
