@@ -49,9 +49,11 @@ def reach(distance: np.ndarray, total: float) -> np.ndarray:
 
 def _sums(distances: np.ndarray, behind: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return sum_i w_i exp(-d b_i - b_i^2 / 2) for each distance d; b_i ascending."""
-    if len(behind) <= MANY:
-        return np.exp(-behind * (distances[:, None] + behind / 2)) @ weights
     far = reach(distances, weights.sum())
+    count = np.searchsorted(behind, far.max(), "right")
+    behind, weights = behind[:count], weights[:count]
+    if count <= MANY:
+        return np.exp(-behind * (distances[:, None] + behind / 2)) @ weights
     total, moment = (np.r_[0.0, np.cumsum(w)] for w in (weights, weights * behind))
     sums = np.empty(len(distances))
     for node, (distance, end) in enumerate(zip(distances, far, strict=True)):
