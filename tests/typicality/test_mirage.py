@@ -270,4 +270,5 @@ def test_what_makes_no_sense_is_refused():
     with pytest.raises(ShapeError, match=r"points must have shape \(..., 3\), got \(4,\)"):
         Mirage(3).log_prob(torch.zeros(4))
     with pytest.raises(ValueError, match="within the support"):
-        Mirage(2).log_prob(torch.tensor([math.nan, 1.0]))
+        # Told, for compiling anything turns torch's default off for the whole process.
+        Mirage(2, validate_args=True).log_prob(torch.tensor([math.nan, 1.0]))
