@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributions import Categorical, Normal
 
-from typica.core.randomness import draw, draw_index, seeded
+from typica.core.randomness import draw, draw_index, seeded, seeded_globally
 
 
 def test_indices_come_as_often_as_they_should():
@@ -34,3 +34,15 @@ def test_one_seed_gives_one_sequence():
     distribution = Categorical(logits=torch.zeros(5, 7))
     first, second = (draw(distribution, seeded(4)) for _ in "ab")
     assert torch.equal(first, second)
+
+
+def test_a_seed_for_the_global_generator_does_not_outlast_its_block():
+    before = torch.get_rng_state()
+
+    with seeded_globally(3):
+        first = torch.rand(5)
+    with seeded_globally(3):
+        second = torch.rand(5)
+
+    assert torch.equal(first, second)
+    assert torch.equal(before, torch.get_rng_state())

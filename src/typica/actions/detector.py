@@ -69,7 +69,6 @@ class Ear:
         if size < 16:
             raise RunError(f"a window of {window_s:g} s holds {size} samples: make it longer")
         self.run = run
-        self.normalise = run.config.get("corpus", {}).get("normalise") or "none"
         self.reader = WindowReader(model, size, run.rate)
 
     @property
@@ -84,7 +83,7 @@ class Ear:
             DataError: It cannot be read or is too short.
         """
         least = self.reader.least
-        size, normalise = self.reader.size, self.normalise
+        size, normalise = self.reader.size, self.run.normalise
         return sound_blocks(path, self.run.rate, size, normalise=normalise, least=least)
 
     def windows(self, path: Path) -> Iterator[Window]:

@@ -110,8 +110,7 @@ def _read_prompt(run: Run, path: Path | None, normalise: bool) -> Tensor | None:
         return None
     if not isinstance(run.model, AutoregressiveModel):
         raise RunError(f"{run.system} cannot go on from a prompt: it is not autoregressive")
-    way = run.config.get("corpus", {}).get("normalise") or "none"
-    audio = read_audio(path, run.rate, normalise=way if normalise else "none")
+    audio = read_audio(path, run.rate, normalise=run.normalise if normalise else "none")
     return audio[None].to(run.device)
 
 

@@ -89,18 +89,17 @@ def score(
     if not isinstance(model, ExplicitModel):
         raise RunError(f"{opened.system} has no density: it can be sampled, not scored")
     condition = _condition(opened, label)
-    normalise = opened.config.get("corpus", {}).get("normalise") or "none"
     scores, refused = [], {}
     with progress.task("scoring", total=len(files), unit="files") as task:
         for file in files:
             try:
-                scores.append(_score(opened, file, normalise, condition))
+                scores.append(_score(opened, file, condition))
             except DataError as error:
                 refused[str(file)] = str(error)
             task.advance()
     _tell(refused, len(files), progress)
     measure, density = model.base_measure, model.density
-    return Scores(opened.name, measure, density, opened.rate, normalise, scores, refused)
+    return Scores(opened.name, measure, density, opened.rate, opened.normalise, scores, refused)
 
 
 def _tell(refused: dict[str, str], count: int, progress: Progress) -> None:
@@ -125,8 +124,8 @@ def _condition(run: Run, label: str | None) -> Condition | None:
 
 
 @torch.no_grad()
-def _score(run: Run, file: str | Path, normalise: str, condition: Condition | None) -> Score:
-    audio = read_audio(Path(file), run.rate, normalise=normalise)
+def _score(run: Run, file: str | Path, condition: Condition | None) -> Score:
+    audio = read_audio(Path(file), run.rate, normalise=run.normalise)
     log_prob = float(run.log_prob(audio[None], condition))
     if not math.isfinite(log_prob):
         raise DataError(f"cannot use {file}: its log-likelihood is {log_prob}")

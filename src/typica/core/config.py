@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import types
 from collections.abc import Mapping
@@ -41,6 +42,18 @@ class Config:
                 hint = did_you_mean(name, known)
                 raise ConfigError(f"there is no setting {prefix + name!r}: {hint}")
         return cls(**{n: _cast(v, hints[n], prefix + n) for n, v in values.items()})
+
+    def check_at_least(self, least: int, *names: str, where: str = "model") -> None:
+        """Refuse settings that are below a number.
+
+        Raises:
+            ConfigError: One is, or is no finite number.
+        """
+        words = "must not be below 0" if least == 0 else f"must be at least {least}"
+        for name in names:
+            value = getattr(self, name)
+            if not least <= value < math.inf:
+                raise ConfigError(f"{where}.{name} {words}, got {value}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values, ready for a YAML file."""

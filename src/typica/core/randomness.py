@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -49,3 +51,14 @@ def draw_index(logits: Tensor, generator: torch.Generator | None = None) -> Tens
 def seeded(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
     """Return a generator with a seed."""
     return torch.Generator(device=device).manual_seed(seed)
+
+
+@contextmanager
+def seeded_globally(seed: int) -> Iterator[None]:
+    """Give torch's global generator of the CPU a seed, and then its own state back.
+
+    For what takes no generator, such as the first weights of layers.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield

@@ -63,6 +63,11 @@ class Run:
         """Sampling rate in hertz of the audio that it models."""
         return self.config["rate"]
 
+    @property
+    def normalise(self) -> str:
+        """How the recordings it was trained on were scaled: "peak" or "none"."""
+        return self.config.get("corpus", {}).get("normalise") or "none"
+
     @cached_property
     def model(self) -> Model:
         """The model with its weights, in evaluation mode."""

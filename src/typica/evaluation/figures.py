@@ -86,20 +86,25 @@ def spectrogram(audio: Tensor, rate: int) -> Figure:
     """Draw the magnitude of the short-time spectrum of audio (channels, time), in decibels."""
     figure, axes = _figure(5.6, 2.0)
     levels = decibels(magnitude(audio.float().mean(0)))
-    loudest = float(levels.max())
+    shown = levels[:, :: max(1, levels.shape[-1] // COLUMNS)]
+    show_levels(axes, shown, rate, audio.shape[-1] / rate, float(levels.max()))
+    axes.set_xlabel("seconds")
+    return figure
+
+
+def show_levels(axes: Axes, levels: Tensor, rate: int, seconds: float, loudest_db: float) -> None:
+    """Show levels (bins, columns) in decibels as a picture over seconds and kilohertz."""
     axes.imshow(
-        levels[:, :: max(1, levels.shape[-1] // COLUMNS)].numpy(),
+        levels.numpy(),
         origin="lower",
         aspect="auto",
         cmap="magma",
-        vmin=loudest - RANGE_DB,
-        vmax=loudest,
-        extent=(0, audio.shape[-1] / rate, 0, rate / 2000),
+        vmin=loudest_db - RANGE_DB,
+        vmax=loudest_db,
+        extent=(0, seconds, 0, rate / 2000),
         interpolation="antialiased",
     )
-    axes.set_xlabel("seconds")
     axes.set_ylabel("kHz")
-    return figure
 
 
 def to_svg(figure: Figure, title: str) -> str:

@@ -15,10 +15,10 @@ from typica.evaluation.figures import (
     FAINT,
     INK,
     MODEL,
-    RANGE_DB,
     STYLE,
     TRAIN,
     check_matplotlib,
+    show_levels,
     write_png,
 )
 from typica.signal.spectrum import decibels, magnitude
@@ -70,7 +70,8 @@ def draw_places(
         figure: Figure = Figure(figsize=(8, 4.4), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True)
         upper.set_title(title, loc="left", fontsize=10)
-        _spectrum(upper, list(_columns(blocks, count)), rate, end_s)
+        levels = decibels(torch.cat(list(_columns(blocks, count)), -1))
+        show_levels(upper, levels, rate, end_s, max(float(levels.max()), QUIET_DB))
         _p_values(lower, windows, window_s, end_s, alpha)
         for start, stop in odd:
             lower.axvspan(start, stop, color=TRAIN, alpha=0.15, linewidth=0)
@@ -83,24 +84,8 @@ def _columns(blocks: Iterable[Tensor], count: int) -> Iterator[Tensor]:
     each = max(1, COLUMNS // count)
     for _, block in zip(range(count), blocks, strict=False):
         spectra = magnitude(block.mean(0), window=SPECTRUM_WINDOW, hop=SPECTRUM_WINDOW // 2)
-        yield torch.nn.functional.adaptive_avg_pool1d(spectra[None], min(each, spectra.shape[-1]))[
-            0
-        ]
-
-
-def _spectrum(axes: Axes, columns: list[Tensor], rate: int, end_s: float) -> None:
-    levels = decibels(torch.cat(columns, -1))
-    loudest = max(float(levels.max()), QUIET_DB)
-    axes.imshow(
-        levels.numpy(),
-        origin="lower",
-        aspect="auto",
-        cmap="magma",
-        vmin=loudest - RANGE_DB,
-        vmax=loudest,
-        extent=(0, end_s, 0, rate / 2000),
-    )
-    axes.set_ylabel("kHz")
+        columns = min(each, spectra.shape[-1])
+        yield torch.nn.functional.adaptive_avg_pool1d(spectra[None], columns)[0]
 
 
 def _p_values(

@@ -6,24 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from typica.evaluation.figures import FAINT, INK, MODEL, TRAIN
+from typica.evaluation.figures import STYLE as OF_REPORTS
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-INK, GREY, BLUE, ORANGE, GREEN = "#14181f", "#8b93a1", "#2f6fde", "#e0862b", "#2d8a57"
+__all__ = ["BLUE", "GREEN", "GREY", "INK", "ORANGE", "STYLE", "canvas"]
+
+GREY, BLUE, ORANGE, GREEN = FAINT, MODEL, TRAIN, "#2d8a57"
 DOTS_PER_INCH = 130
-STYLE: dict[Any, Any] = {
-    "font.size": 10,
-    "font.family": "sans-serif",
+STYLE: dict[Any, Any] = OF_REPORTS | {
     "figure.facecolor": "white",
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": GREY,
     "axes.titlesize": 10.5,
     "axes.titlelocation": "left",
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
     "legend.frameon": False,
     "legend.fontsize": 9,
     "image.cmap": "gray",

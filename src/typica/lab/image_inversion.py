@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from typica.core import registry
 from typica.core.model import ExplicitModel
+from typica.core.randomness import seeded_globally
 from typica.images import spoil
 from typica.images.photographs import patches
 from typica.lab.drawing import BLUE, GREY, INK, ORANGE, canvas
+from typica.lab.measure import auroc
 from typica.lab.study import Bench, Number, Study, Table
 from typica.training.fit import fit
 from typica.typicality.detectors.batch import BatchTypicalityTest
@@ -70,7 +71,7 @@ def study(bench: Bench) -> Study:
         "they were trained for; typicality tells them apart.",
         finding=_finding(rows, nats),
         numbers=[
-            _number(f"{system}, {name}", found[name])
+            Number.mean(f"{system}, {name}", found[name] / VALUES / math.log(2), unit=_UNIT)
             for system, found in nats.items()
             for name in [*sets, "own samples"]
         ],
@@ -79,7 +80,8 @@ def study(bench: Bench) -> Study:
     )
 
 
-_COLUMNS = ["model", "patches", "bits a pixel", "AUROC of nll", "AUROC of |nll - H|", "rejected"]
+_UNIT = "bits a pixel"
+_COLUMNS = ["model", "patches", _UNIT, "AUROC of nll", "AUROC of |nll - H|", "rejected"]
 _CAPTION = (
     "AUROC against held-out patches of the photograph of the training: 1 finds all as odd. H is"
     f" the mean nll of other held-out patches. Last: share of batches of {TOGETHER} that the"
@@ -100,8 +102,7 @@ def _sets(bench: Bench) -> dict[str, Tensor]:
 
 
 def _trained(recipe: Recipe, bench: Bench) -> ExplicitModel:
-    with torch.random.fork_rng([]):
-        torch.manual_seed(bench.seed)
+    with seeded_globally(bench.seed):
         model = registry.build(recipe.system, "small", **GREY_PATCHES, **recipe.settings)
     images = patches("china", "train", TRAINING, seed=bench.seed)
     fitted = fit(
@@ -125,22 +126,15 @@ def _nats(model: ExplicitModel, images: Tensor) -> np.ndarray:
 def _row(nats: np.ndarray, found: dict[str, np.ndarray], bench: Bench) -> list[float]:
     """Return mean bits, both AUROCs, and the share of batches that are rejected."""
     usual, reference = found[USUAL], found["reference"]
-    labels = np.r_[np.zeros(len(usual)), np.ones(len(nats))]
-    scores = np.r_[usual, nats]
-    test = BatchTypicalityTest(random_state=bench.seed).fit(reference.mean(), -reference)
+    entropy = reference.mean()
+    test = BatchTypicalityTest(random_state=bench.seed).fit(entropy, -reference)
     together = test.test_many(-bench.rng().choice(nats, (TESTS, TOGETHER)))
     return [
         float(nats.mean()) / VALUES / math.log(2),
-        float(roc_auc_score(labels, scores)),
-        float(roc_auc_score(labels, np.abs(scores - reference.mean()))),
+        auroc(usual, nats),
+        auroc(np.abs(usual - entropy), np.abs(nats - entropy)),
         float(together.reject.mean()),
     ]
-
-
-def _number(name: str, nats: np.ndarray) -> Number:
-    bits = nats / VALUES / math.log(2)
-    error = float(bits.std(ddof=1) / math.sqrt(len(bits)))
-    return Number(name, float(bits.mean()), error=error, unit="bits a pixel")
 
 
 def _finding(rows: list[list[Any]], nats: dict[str, dict[str, np.ndarray]]) -> str:

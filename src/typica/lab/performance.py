@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from typica.core.errors import ConfigError
 from typica.core.progress import SILENT, Progress
-from typica.evaluation.figures import check_matplotlib
 from typica.lab import study as lab
 from typica.lab.page import write_page
 
@@ -56,6 +55,8 @@ def perform(
     """
     if not names:
         raise ConfigError("name a study, or take them all with --all")
+    from typica.evaluation.figures import check_matplotlib  # here, so that a list needs no torch
+
     check_matplotlib()
     for name in names:
         lab.check(name)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from typica.lab.drawing import BLUE, GREY, ORANGE, canvas
+from typica.lab.measure import auroc
 from typica.lab.sounds import BITS, LENGTH, RATE, sounds, trained
 from typica.lab.study import Bench, Number, Study, Table
 from typica.typicality.martingale import Martingale, martingale_score
@@ -41,7 +41,7 @@ def study(bench: Bench) -> Study:
         source="Musings on typicality, section 4.3, and Generating music, section 2.2",
         claim="Models of sound give more likelihood to silence than to the sound they have heard.",
         finding=_finding(bits, ends, usual),
-        numbers=[_number(name, values) for name, values in bits.items()],
+        numbers=[Number.mean(name, found, unit="bits a sample") for name, found in bits.items()],
         tables=[table],
         figure=_draw(bits, ends),
     )
@@ -65,18 +65,10 @@ def _bits(end: Martingale) -> np.ndarray:
     return (-end.log_prob / LENGTH / math.log(2)).numpy()
 
 
-def _number(name: str, bits: np.ndarray) -> Number:
-    error = float(bits.std(ddof=1) / math.sqrt(len(bits))) if len(bits) > 1 else None
-    return Number(name, float(bits.mean()), error=error, unit="bits a sample")
-
-
 def _aurocs(usual: Martingale, odd: Martingale) -> list[float]:
-    labels = np.r_[np.zeros(len(usual.log_prob)), np.ones(len(odd.log_prob))]
-    scores = (
-        np.r_[-usual.log_prob, -odd.log_prob],
-        np.abs(np.r_[usual.z, odd.z]),
-    )
-    return [float(roc_auc_score(labels, score)) for score in scores]
+    """Return how well the likelihood, and the martingale, tell odd sounds from usual ones."""
+    pairs = [(-usual.log_prob, -odd.log_prob), (usual.z.abs(), odd.z.abs())]
+    return [auroc(one.numpy(), other.numpy()) for one, other in pairs]
 
 
 def _finding(bits: dict[str, np.ndarray], ends: dict[str, Martingale], usual: str) -> str:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from typica.core import registry
 from typica.core.model import AutoregressiveModel
+from typica.core.randomness import seeded_globally
 from typica.lab.study import Bench
 from typica.training.fit import fit
 
@@ -54,8 +55,7 @@ def heard(seed: int) -> AutoregressiveModel:
     """Return a WaveNet trained on such sounds, in evaluation mode: half a minute on one core."""
     rng = np.random.default_rng(seed + 1)
     training = sounds(400, LENGTH, rng)
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
+    with seeded_globally(seed):
         model = registry.build("wavenet", "tiny", **SETTINGS)
     fitted = fit(
         model,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import pkgutil
 import time
 from collections.abc import Sequence
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from typica.core.errors import ConfigError, did_you_mean
 from typica.core.files import replacing, write_json
 from typica.core.progress import SILENT, Progress
-from typica.lab.drawing import DOTS_PER_INCH, STYLE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +43,12 @@ class Number:
     error: float | None = None
     unit: str = ""
     remark: str = ""
+
+    @classmethod
+    def mean(cls, name: str, values: np.ndarray, *, unit: str = "", remark: str = "") -> Number:
+        """Return the mean of measured values, with its standard error where they are several."""
+        error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else None
+        return cls(name, float(values.mean()), error=error, unit=unit, remark=remark)
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ class Bench:
 
 def names() -> list[str]:
     """List the studies: files of the lab that hold a function `study`, none imported."""
-    return sorted(name for name in _files() if _holds_a_study(_files()[name]))
+    return sorted(name for name, path in _files().items() if _holds_a_study(path))
 
 
 def title(name: str) -> str:
@@ -129,6 +135,8 @@ def perform(
     """
     check(name)
     from matplotlib import rc_context
+
+    from typica.lab.drawing import DOTS_PER_INCH, STYLE
 
     began = time.perf_counter()
     with rc_context(STYLE):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cached_property
 
 import numpy as np
 
@@ -19,6 +20,11 @@ class Flac:
     def bits(self, codes: np.ndarray, begin: int) -> float:
         """Return the bits of the file that holds `codes[begin:]`, its header included."""
         return 8.0 * len(encode(codes[begin:], self.levels, self.rate))
+
+    @cached_property
+    def header_bits(self) -> float:
+        """Bits of a file of one silent sample: they say nothing of what is written."""
+        return self.bits(np.full(1, self.levels // 2), 0)
 
 
 def encode(codes: np.ndarray, levels: int, rate: int) -> bytes:

@@ -13,6 +13,7 @@ from typica.core.condition import Condition, Need
 from typica.core.errors import ConfigError, DataError
 from typica.core.model import Model
 from typica.core.phase import Phase
+from typica.core.randomness import seeded_globally
 from typica.data.corpus import Corpus
 from typica.data.crops import Crops
 from typica.training.settings import Settings, read_settings
@@ -104,8 +105,7 @@ def describe(
         DataError: The corpus has nothing to learn from, or only too short recordings.
     """
     seed = read_settings({"training": tables.get("training", {})}, ()).training.seed
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with seeded_globally(seed):
         model = registry.from_settings(system, tables.get("model", {})).to(device)
     phases = list(model.phases())
     settings = read_settings(tables, [phase.name for phase in phases])

@@ -68,9 +68,7 @@ class TrainingConfig(Config):
     log_every: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("steps", "accumulate", "keep", "log_every"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"training.{name} must be at least 1, got {getattr(self, name)}")
+        self.check_at_least(1, "steps", "accumulate", "keep", "log_every", where="training")
         for name in ("minutes", "clip", "checkpoint_minutes", "validate_seconds", "sample_seconds"):
             value = getattr(self, name)
             if value is not None and value <= 0:

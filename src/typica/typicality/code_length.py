@@ -46,9 +46,8 @@ class FlacBits(TransformerMixin, BaseEstimator):
         """
         chosen = quantiser(self.name, self.bits)
         coder = Flac(chosen.levels, self.rate)
-        empty = coder.bits(np.zeros(1, dtype=np.int64), 0)
         codes = [chosen.encode(one).numpy() for part in batches(examples, 64) for one in part[:, 0]]
-        return np.array([[coder.bits(one, 0) - empty] for one in codes])
+        return np.array([[coder.bits(one, 0) - coder.header_bits] for one in codes])
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the name of the column."""

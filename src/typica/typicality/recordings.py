@@ -81,7 +81,7 @@ class RecordingDetector:
             )
         self.recordings_ = [np.asarray(rows, dtype=np.float64) for rows in recordings]
         self.eyes_ = _Eyes(self.names, np.concatenate(self.recordings_))
-        self._seen: dict[int, dict[str, np.ndarray]] = {}
+        self._seen: dict[int, dict[str, _Ranking]] = {}
         self._views = _cross_fitted(self.names, self.recordings_)
         return self
 
@@ -102,12 +102,12 @@ class RecordingDetector:
         length = min(len(rows), self.longest)
         reference = self.reference(length)
         whole = _mean_stretch(view, length)
-        p_values = {name: float(_ranks(reference[name], whole[name])) for name in reference}
-        p_value = _combined(reference, whole)
+        p_values = {name: float(reference[name].p_values(whole[name])) for name in reference}
+        p_value = _combined(reference, whole, p_values)
         single, alone = self.reference(1), _stretches(view, 1, 1)
         # Of a single window, its oddest tenth is all of it.
-        windows = {name: _ranks(single[name], alone[name]) for name in single if name != TENTH}
-        judge = min(p_values, key=lambda name: (p_values[name], -_excess(reference, whole, name)))
+        windows = {name: single[name].p_values(alone[name]) for name in single if name != TENTH}
+        judge = min(p_values, key=lambda n: (p_values[n], -reference[n].excess(whole[n])))
         places = windows[STATES if judge == TENTH else judge]
         return Judgement(p_value, judge, p_values, windows, places, self.smallest(len(rows)))
 
@@ -120,10 +120,10 @@ class RecordingDetector:
     def smallest(self, length: int) -> float:
         """Return the smallest p-value that a recording of so many windows can get."""
         reference = self.reference(min(length, self.longest))
-        return 1 / (1 + len(reference[STATES]))
+        return 1 / (1 + len(reference[STATES].values))
 
-    def reference(self, length: int) -> dict[str, np.ndarray]:
-        """Return how odd reference stretches of so many windows look, by judge.
+    def reference(self, length: int) -> dict[str, _Ranking]:
+        """Return how odd reference stretches of so many windows look, by judge; ranked once.
 
         Recordings with fewer windows are left out.
         """
@@ -132,9 +132,32 @@ class RecordingDetector:
             long_enough = [view for view in self._views if len(view.rows) >= length]
             parts = [_stretches(view, length, step) for view in long_enough]
             self._seen[length] = {
-                name: np.concatenate([p[name] for p in parts]) for name in parts[0]
+                name: _Ranking(np.concatenate([part[name] for part in parts])) for name in parts[0]
             }
         return self._seen[length]
+
+
+class _Ranking:
+    """How odd stretches of the reference look to one judge, and the place of each among them."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values, self.ascending = values, np.sort(values)
+        self.below = np.searchsorted(self.ascending, values, side="left")
+
+    def p_values(self, values: np.ndarray | float) -> np.ndarray:
+        """Return conformal p-values: the share of reference and value itself that is as odd."""
+        below = np.searchsorted(self.ascending, values, side="left")
+        return (1 + len(self.values) - below) / (1 + len(self.values))
+
+    def p_values_beside(self, value: float) -> np.ndarray:
+        """Return the reference's own p-values, once one more value is among them."""
+        below = self.below + (value < self.values)
+        return (1 + len(self.values) - below) / (1 + len(self.values))
+
+    def excess(self, value: float) -> float:
+        """Return how far beyond the reference a value is, in widths of it: for ties of p."""
+        low, high = np.quantile(self.ascending, [0.5, 0.99])
+        return (value - high) / max(high - low, 1e-12)
 
 
 class _View(NamedTuple):
@@ -198,13 +221,9 @@ def _mean_stretch(view: _View, length: int) -> dict[str, float]:
     return {name: float(values[starts].mean()) for name, values in found.items()}
 
 
-def _ranks(reference: np.ndarray, values: np.ndarray | float) -> np.ndarray:
-    """Return conformal p-values: the share of reference and value itself that is as odd."""
-    below = np.searchsorted(np.sort(reference), values, side="left")
-    return (1 + len(reference) - below) / (1 + len(reference))
-
-
-def _combined(reference: dict[str, np.ndarray], whole: dict[str, float]) -> float:
+def _combined(
+    reference: dict[str, _Ranking], whole: dict[str, float], p_values: dict[str, float]
+) -> float:
     """Return the rank of the smallest p-value among those of the reference.
 
     Each stretch is ranked among all the others and the one that is judged, as that one is among
@@ -212,19 +231,8 @@ def _combined(reference: dict[str, np.ndarray], whole: dict[str, float]) -> floa
     where there are many recordings: stretches of one resemble one another and overlap. Between
     equals the mean decides.
     """
-    ranks, own = [], []
-    for name, values in reference.items():
-        all_values = np.append(values, whole[name])
-        below = np.searchsorted(np.sort(all_values), all_values, side="left")
-        shares = 1 - below / len(all_values)
-        ranks.append(shares[:-1])
-        own.append(shares[-1])
-    scores = np.min(ranks, axis=0) + 1e-6 * np.mean(ranks, axis=0)
+    others = [ranking.p_values_beside(whole[name]) for name, ranking in reference.items()]
+    scores = np.min(others, axis=0) + 1e-6 * np.mean(others, axis=0)
+    own = list(p_values.values())
     score = np.min(own) + 1e-6 * np.mean(own)
     return float((1 + np.sum(scores <= score)) / (1 + len(scores)))
-
-
-def _excess(reference: dict[str, np.ndarray], whole: dict[str, float], name: str) -> float:
-    """Return how far beyond the reference a recording is, in widths of it: for ties of p."""
-    low, high = np.quantile(reference[name], [0.5, 0.99])
-    return (whole[name] - high) / max(high - low, 1e-12)

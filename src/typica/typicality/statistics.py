@@ -52,7 +52,7 @@ class ModelStatistics(TransformerMixin, BaseEstimator):
         Raises:
             ConfigError: The model does not have a statistic of that name, or has no density.
         """
-        self.names_ = self._chosen()
+        self._chosen()
         return self
 
     def transform(self, examples: Any) -> np.ndarray:

@@ -12,7 +12,7 @@ from torch.distributions import Categorical, Distribution, Normal
 
 from typica.core.condition import Condition
 from typica.core.errors import ConfigError
-from typica.core.model import BLOCK, AutoregressiveModel
+from typica.core.model import BLOCK, AutoregressiveModel, State
 
 ENTROPY_OF_A_STANDARD_NORMAL = 1.4189385332046727  # nats: ln(2 pi e) / 2
 LEAST = -1e4  # nats: probabilities below exp of this are 0 in float64 too
@@ -55,9 +55,26 @@ def surprisals(
         return
     previous = F.pad(symbols[:, :-1], (1, 0), value=model.initial)
     state = model.start(len(symbols), condition)
+    yield from (steps for steps, _ in walk(model, previous, symbols, state))
+
+
+def walk(
+    model: AutoregressiveModel, previous: Tensor, symbols: Tensor, state: State
+) -> Iterator[tuple[Surprisal, State]]:
+    """Go on from a state over symbols (batch, length), block after block.
+
+    Args:
+        model: An autoregressive model.
+        previous: The symbols before each of `symbols`.
+        symbols: What came.
+        state: That has read all before `previous`.
+
+    Yields:
+        The steps of a block, and the state that has read it.
+    """
     for past, now in zip(previous.split(BLOCK, 1), symbols.split(BLOCK, 1), strict=True):
         distribution, state = model.advance(past, state)
-        yield measure(distribution, now)
+        yield measure(distribution, now), state
 
 
 def measure(distribution: Distribution, value: Tensor) -> Surprisal:

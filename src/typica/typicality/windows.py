@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from typica.core.errors import DataError
-from typica.core.model import BLOCK, AutoregressiveModel, ExplicitModel, State
+from typica.core.model import AutoregressiveModel, ExplicitModel
 from typica.signal.flac import Flac
 from typica.signal.quantise import Quantised
-from typica.typicality.surprisal import measure
+from typica.typicality.surprisal import walk
 
 SHORTEST = 4  # a window of its own is at least one part in four of the others' size
 
@@ -72,8 +72,6 @@ class WindowReader:
         self._coder = None
         if isinstance(model, Quantised) and model.quantiser.name == model.base_measure:
             self._coder = Flac(model.quantiser.levels, rate)
-            # What a file that says nothing takes is no part of what is said.
-            self._header_bits = self._coder.bits(np.zeros(1, dtype=np.int64), 0)
 
     @property
     def least(self) -> int:
@@ -111,22 +109,14 @@ class WindowReader:
             with torch.no_grad():
                 symbols = model.symbols(block[None].to(self.device))
                 previous = torch.cat([last, symbols[:, :-1]], 1).to(last.dtype)
-                surprisal, entropy, variance, state = self._sums(previous, symbols, state)
+                sums = np.zeros(3)
+                for steps, after in walk(model, previous, symbols, state):
+                    sums += [part.cpu().double().sum().item() for part in steps]
+                    state = after
             last = symbols[:, -1:].to(last.dtype)
+            surprisal, entropy, variance = sums.tolist()
             bits = self._code_bits(block)
             yield Window(block.shape[-1], surprisal, entropy, variance, bits)
-
-    def _sums(
-        self, previous: Tensor, symbols: Tensor, state: State
-    ) -> tuple[float, float, float, State]:
-        """Read a window in blocks, so that memory does not grow with its length."""
-        assert isinstance(self.model, AutoregressiveModel)
-        totals = [0.0, 0.0, 0.0]
-        for past, now in zip(previous.split(BLOCK, 1), symbols.split(BLOCK, 1), strict=True):
-            distribution, state = self.model.advance(past, state)
-            for place, part in enumerate(measure(distribution, now)):
-                totals[place] += part.cpu().double().sum().item()
-        return totals[0], totals[1], totals[2], state
 
     def _alone(self, block: Tensor) -> Window:
         with torch.no_grad():
@@ -137,4 +127,4 @@ class WindowReader:
         if self._coder is None:
             return math.nan
         codes = self.model.quantiser.encode(block)  # type: ignore[operator, union-attr]
-        return self._coder.bits(codes[0].numpy(), 0) - self._header_bits
+        return self._coder.bits(codes[0].numpy(), 0) - self._coder.header_bits

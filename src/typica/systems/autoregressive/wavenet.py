@@ -129,12 +129,8 @@ class WaveNetConfig(Config):
             )
 
     def _check_sizes(self) -> None:
-        for name in _AT_LEAST_ONE:
-            if getattr(self, name) < 1:
-                raise ConfigError(f"model.{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("embedding", "labels", "local_channels", "hop", "context_stacks"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"model.{name} must not be below 0, got {getattr(self, name)}")
+        self.check_at_least(1, *_AT_LEAST_ONE)
+        self.check_at_least(0, "embedding", "labels", "local_channels", "hop", "context_stacks")
         if min(self.head, default=1) < 1:
             raise ConfigError(f"model.head must hold widths of at least 1, got {self.head}")
         if max(self.layers, self.context_layers) > MOST_LAYERS:

@@ -18,11 +18,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from typica.core.condition import Condition, check_condition
-from typica.core.config import Config
 from typica.core.errors import ConfigError, DataError, ShapeError
 from typica.core.invertible import InvertibleModel
 from typica.core.randomness import seeded
 from typica.expressions import add_param, plu, ref
+from typica.images.model import ImageConfig, ImageModel
 
 BOUND = 3.0  # largest log-scale of one coupling, in either direction
 CONSTANT = 1e-6  # a channel that deviates less is not scaled
@@ -31,16 +31,12 @@ Kind = Literal["affine", "additive"]
 
 
 @dataclass(frozen=True)
-class GlowConfig(Config):
+class GlowConfig(ImageConfig):
     """Size of a Glow; the defaults are the paper's for CIFAR-10.
 
     Attributes:
-        levels: Number of levels of a value.
-        channels: Channels of an image: 3 for colour, 1 for grey.
-        height: Rows of an image, a multiple of 2 ** scales.
-        width: Columns, likewise.
-        scales: Times that height and width are halved; each but the last lets half its
-            channels go.
+        scales: Times that height and width are halved, which they must admit; each but the last
+            lets half its channels go.
         steps: Normalisations, mixtures and couplings of a scale.
         hidden: Width of the networks in the couplings.
         coupling: "affine": one half of the channels scales and shifts the other; "additive":
@@ -48,10 +44,6 @@ class GlowConfig(Config):
         mixing: How the 1x1 convolution is learnt: as a product of triangles, or "plain".
     """
 
-    levels: int = 256
-    channels: int = 3
-    height: int = 32
-    width: int = 32
     scales: int = 3
     steps: int = 32
     hidden: int = 512
@@ -59,45 +51,26 @@ class GlowConfig(Config):
     mixing: Literal["plu", "plain"] = "plu"
 
     def __post_init__(self) -> None:
-        for name in ("channels", "height", "width", "scales", "steps", "hidden"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"model.{name} must be at least 1, got {getattr(self, name)}")
-        if self.levels < 2:
-            raise ConfigError(f"model.levels must be at least 2, got {self.levels}")
-        for name in ("height", "width"):
-            if getattr(self, name) % 2**self.scales:
-                raise ConfigError(
-                    f"model.{name} must be a multiple of 2 ** scales = {2**self.scales},"
-                    f" got {getattr(self, name)}"
-                )
+        super().__post_init__()
+        self.check_at_least(1, "scales", "steps", "hidden")
+        self.check_halves(self.scales)
 
 
-class Glow(InvertibleModel):
+class Glow(ImageModel, InvertibleModel):
     """See the module's docstring."""
 
     config_type = GlowConfig
-    example = "image"
     density = "lower bound"
     config: GlowConfig
 
     def __init__(self, config: GlowConfig) -> None:
         super().__init__(config)
-        shape, scales = self.shape, []
+        shape, scales = config.shape, []
         for number in range(config.scales):
             scales.append(Scale(shape, config, is_last=number == config.scales - 1))
             shape = scales[-1].kept
         self.scales = nn.ModuleList(scales)
         self._sizes, self._nothing = [math.prod(scale.gone) for scale in scales], shape
-
-    @property
-    def length(self) -> int:
-        """See `Model.length`."""
-        return math.prod(self.shape)
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of an image."""
-        return self.config.channels, self.config.height, self.config.width
 
     @property
     def base_measure(self) -> str:
@@ -114,16 +87,15 @@ class Glow(InvertibleModel):
             DataError: Its whole numbers are no levels.
         """
         dtype = next(self.parameters()).dtype
-        if x.shape[1:] != self.shape:
-            raise ShapeError(f"images must have shape (batch, *{self.shape}), got {tuple(x.shape)}")
+        self.check_shape(x)
         if x.is_floating_point():
             return x.to(dtype)
         if x.numel() and not 0 <= x.min() <= x.max() < self.config.levels:
             raise DataError(f"images must hold levels from 0 to {self.config.levels - 1}")
         if self.training:
             return x + torch.rand(x.shape, device=x.device, dtype=dtype)
-        noise = torch.rand(self.shape, generator=seeded(0, x.device), device=x.device, dtype=dtype)
-        return x + noise
+        shape, generator = self.config.shape, seeded(0, x.device)
+        return x + torch.rand(shape, generator=generator, device=x.device, dtype=dtype)
 
     def forward(self, x: Tensor, condition: Condition | None = None) -> tuple[Tensor, Tensor]:
         """See `InvertibleModel.forward`; `x` are values in steps of one level, as from `lift`."""

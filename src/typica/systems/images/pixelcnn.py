@@ -22,24 +22,21 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from typica.core.condition import Condition, Need, check_condition
-from typica.core.config import Config
-from typica.core.errors import ConfigError, DataError, ShapeError
+from typica.core.errors import ConfigError, ShapeError
 from typica.core.model import AutoregressiveModel
 from typica.expressions import causal_mask, masked, set_param
+from typica.images.model import ImageConfig, ImageModel
 from typica.layers.distributions import DiscretisedLogisticMixture, Levels
 
 MOST_LEVELS = 1 << 16
 
 
 @dataclass(frozen=True)
-class PixelCNNConfig(Config):
+class PixelCNNConfig(ImageConfig):
     """Size of a PixelCNN; the defaults are near those of the first paper for CIFAR-10.
 
     Attributes:
-        height: Rows of an image.
-        width: Pixels of a row.
         channels: 1 for grey, 3 for red, green and blue.
-        levels: Levels of a channel.
         variant: "gated": a vertical and a horizontal stack; "plain": one stack of masked
             convolutions, which never sees part of what is above on the right.
         layers: Gated layers, or residual blocks of the plain stack.
@@ -54,10 +51,7 @@ class PixelCNNConfig(Config):
         log_scale_floor: Smallest log-scale of them.
     """
 
-    height: int = 32
-    width: int = 32
     channels: Literal[1, 3] = 3
-    levels: int = 256
     variant: Literal["gated", "plain"] = "gated"
     layers: int = 15
     features: int = 126
@@ -70,18 +64,16 @@ class PixelCNNConfig(Config):
     log_scale_floor: float = -7.0
 
     def __post_init__(self) -> None:
-        for name in ("height", "width", "layers", "features", "components"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"model.{name} must be at least 1, got {getattr(self, name)}")
+        if not 2 <= self.levels <= MOST_LEVELS:
+            raise ConfigError(f"model.levels must be from 2 to {MOST_LEVELS}, got {self.levels}")
+        super().__post_init__()
+        self.check_at_least(1, "layers", "features", "components")
+        self.check_at_least(0, "labels")
         for name in ("kernel", "first_kernel"):
             if getattr(self, name) < 3 or getattr(self, name) % 2 == 0:
                 raise ConfigError(f"model.{name} must be 3, 5, 7, ..., got {getattr(self, name)}")
-        if not 2 <= self.levels <= MOST_LEVELS:
-            raise ConfigError(f"model.levels must be from 2 to {MOST_LEVELS}, got {self.levels}")
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"model.dropout must be from 0 to below 1, got {self.dropout}")
-        if self.labels < 0:
-            raise ConfigError(f"model.labels must not be below 0, got {self.labels}")
         if self.features % self.groups:
             raise ConfigError(
                 f"model.features must be a multiple of {self.groups}, a share for each channel,"
@@ -119,7 +111,7 @@ class PixelCNNState(NamedTuple):
     waiting: Tensor | None = None
 
 
-class PixelCNN(AutoregressiveModel):
+class PixelCNN(ImageModel, AutoregressiveModel):
     """See the module's docstring.
 
     Symbols are levels in raster order, the channels of a pixel one after the other.
@@ -127,7 +119,6 @@ class PixelCNN(AutoregressiveModel):
 
     config_type = PixelCNNConfig
     conditioning = ("sparse",)
-    example = "image"
     config: PixelCNNConfig
 
     def __init__(self, config: PixelCNNConfig) -> None:
@@ -135,11 +126,6 @@ class PixelCNN(AutoregressiveModel):
         is_gated = config.variant == "gated"
         self.network: Any = GatedNetwork(config) if is_gated else PlainNetwork(config)
         self.head = Head(config, config.features if is_gated else 2 * config.features)
-
-    @property
-    def length(self) -> int:
-        """See `Model.length`."""
-        return self.config.height * self.config.width * self.config.channels
 
     @property
     def needs(self) -> Mapping[str, Need]:
@@ -163,13 +149,10 @@ class PixelCNN(AutoregressiveModel):
             ShapeError: `x` is not (batch, channels, height, width).
             DataError: It holds other numbers than levels.
         """
-        shape = (self.config.channels, self.config.height, self.config.width)
-        if x.shape[1:] != shape:
-            wanted = ", ".join(map(str, shape))
+        if x.shape[1:] != self.config.shape:
+            wanted = ", ".join(map(str, self.config.shape))
             raise ShapeError(f"images must have shape (batch, {wanted}), got {tuple(x.shape)}")
-        most = self.config.levels - 1
-        if x.is_floating_point() or (x.numel() and not 0 <= x.min() <= x.max() <= most):
-            raise DataError(f"images must hold whole numbers from 0 to {most}")
+        self.check_levels(x)
         return x.long().permute(0, 2, 3, 1).flatten(1)
 
     def render(self, symbols: Tensor) -> Tensor:

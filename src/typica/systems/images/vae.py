@@ -20,11 +20,10 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
 from typica.core.condition import Condition, check_condition
-from typica.core.config import Config
-from typica.core.errors import ConfigError, DataError, ShapeError
 from typica.core.latent import LatentVariableModel
 from typica.core.phase import Batch, Phase
 from typica.core.randomness import draw
+from typica.images.model import ImageConfig, ImageModel
 from typica.layers.distributions import DiscretisedLogisticMixture, Levels
 
 SMALLEST_DEVIATION = 1e-4  # of the posterior, whose prior has 1
@@ -32,16 +31,13 @@ LOG_SCALE_FLOOR = -7.0  # of logistics on the scale where levels span [-1, 1], a
 
 
 @dataclass(frozen=True)
-class VAEConfig(Config):
+class VAEConfig(ImageConfig):
     """Size of a VAE, and what it is trained for.
 
     Attributes:
-        levels: Number of levels of a value.
-        channels: Channels of an image: 3 for colour, 1 for grey.
-        height: Rows of an image, a multiple of 2 ** scales.
-        width: Columns, likewise.
         latents: Latent variables of an image.
-        scales: Times that the encoder halves height and width, and the decoder doubles them.
+        scales: Times that the encoder halves height and width, which they must admit, and the
+            decoder doubles them.
         hidden: Width of both networks.
         output: What the decoder says of a value given the latents: a "logistic" over the levels
             with a centre and a scale of its own, or a "categorical", any distribution over them.
@@ -51,10 +47,6 @@ class VAEConfig(Config):
         free_bits: Nats that a latent may carry on average before its divergence counts.
     """
 
-    levels: int = 256
-    channels: int = 3
-    height: int = 32
-    width: int = 32
     latents: int = 64
     scales: int = 3
     hidden: int = 64
@@ -64,20 +56,10 @@ class VAEConfig(Config):
     free_bits: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("channels", "height", "width", "latents", "hidden"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"model.{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("scales", "beta", "annealing", "free_bits"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ConfigError(f"model.{name} must not be below 0, got {getattr(self, name)}")
-        if self.levels < 2:
-            raise ConfigError(f"model.levels must be at least 2, got {self.levels}")
-        for name in ("height", "width"):
-            if getattr(self, name) % 2**self.scales:
-                raise ConfigError(
-                    f"model.{name} must be a multiple of 2 ** scales = {2**self.scales},"
-                    f" got {getattr(self, name)}"
-                )
+        super().__post_init__()
+        self.check_at_least(1, "latents", "hidden")
+        self.check_at_least(0, "scales", "beta", "annealing", "free_bits")
+        self.check_halves(self.scales)
 
     @property
     def outputs(self) -> int:
@@ -90,11 +72,10 @@ class VAEConfig(Config):
         return self.hidden, self.height >> self.scales, self.width >> self.scales
 
 
-class VAE(LatentVariableModel):
+class VAE(ImageModel, LatentVariableModel):
     """See the module's docstring."""
 
     config_type = VAEConfig
-    example = "image"
     config: VAEConfig
     batches: Tensor
 
@@ -104,11 +85,6 @@ class VAE(LatentVariableModel):
         self.decoder = Decoder(config)
         # Saved with the weights: a run that is resumed goes on where its annealing was.
         self.register_buffer("batches", torch.tensor(0))
-
-    @property
-    def length(self) -> int:
-        """See `Model.length`."""
-        return self.config.channels * self.config.height * self.config.width
 
     @property
     def base_measure(self) -> str:
@@ -127,7 +103,8 @@ class VAE(LatentVariableModel):
             ShapeError: `x` is not (batch, channels, height, width).
             DataError: It holds other numbers than levels.
         """
-        self._check(x)
+        self.check_shape(x)
+        self.check_levels(x)
         check_condition(condition, self.needs, len(x))
         amplitudes = 2 * x.to(next(self.parameters()).dtype) / (self.config.levels - 1) - 1
         mean, raw = self.encoder(amplitudes).chunk(2, 1)
@@ -200,14 +177,6 @@ class VAE(LatentVariableModel):
         Source: Burda et al., 2015, https://arxiv.org/abs/1509.00519, section 5.2.
         """
         return self.posterior(x).mean.var(0) > threshold
-
-    def _check(self, x: Tensor) -> None:
-        shape = self.config.channels, self.config.height, self.config.width
-        if x.shape[1:] != shape:
-            raise ShapeError(f"images must have shape (batch, *{shape}), got {tuple(x.shape)}")
-        most = self.config.levels - 1
-        if x.is_floating_point() or (x.numel() and not 0 <= x.min() <= x.max() <= most):
-            raise DataError(f"images must hold whole numbers from 0 to {most}")
 
 
 def divergences(posterior: Independent) -> Tensor:
