@@ -11,7 +11,7 @@ from typica.core.errors import ConfigError
 from typica.core.progress import Progress, Task
 from typica.core.randomness import draw, seeded
 from typica.decoding.sampling import ancestral, draw_audio
-from typica.decoding.temperature import tempered
+from typica.core.temperature import tempered
 
 
 @pytest.fixture

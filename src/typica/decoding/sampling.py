@@ -13,7 +13,7 @@ from typica.core.errors import ConfigError
 from typica.core.model import BLOCK, AutoregressiveModel, Model, State
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import draw
-from typica.decoding.temperature import tempered
+from typica.core.temperature import tempered
 from typica.expressions import cached
 
 TELL_EVERY = 256  # samples between two movements of the bar

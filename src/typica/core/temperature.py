@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+import torch
+from torch import Tensor
 from torch.distributions import Categorical, Distribution, Normal
+
+LISTED_AT_ONCE = 4096  # values whose probabilities are held at a time
 
 
 @runtime_checkable
@@ -34,3 +38,27 @@ def tempered(distribution: Distribution, temperature: float) -> Distribution:
         scale = distribution.scale * temperature**0.5
         return Normal(distribution.loc, scale, validate_args=False)
     raise TypeError(f"there is no temperature for {type(distribution).__name__}")
+
+
+def most_likely(distribution: Distribution) -> Tensor:
+    """Return the most likely value, of batch shape: what temperature 0 draws.
+
+    Raises:
+        TypeError: The distribution has no known mode, and its values cannot be listed.
+    """
+    if isinstance(distribution, Categorical | Normal):
+        return distribution.mode
+    if not distribution.has_enumerate_support or distribution.event_shape:
+        raise TypeError(f"the most likely value of {type(distribution).__name__} is not known")
+    values = distribution.enumerate_support(expand=False)
+    best, found = None, None
+    for some in values.split(LISTED_AT_ONCE):
+        log_prob, index = distribution.log_prob(some).max(0)
+        value = some.flatten()[index]
+        if best is None or found is None:
+            best, found = log_prob, value
+        else:
+            found = torch.where(log_prob > best, value, found)
+            best = torch.maximum(best, log_prob)
+    assert found is not None
+    return found

@@ -1,0 +1,258 @@
+"""What draws from an autoregressive model, step after step: the module itself, or compiled code.
+
+The state of an engine is a value. It can be kept and come back to, split into several
+continuations of one past, saved to a file and gone on with in another process.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from typica.core.condition import Condition
+from typica.core.errors import ConfigError, RunError
+from typica.core.model import BLOCK, AutoregressiveModel, State
+from typica.core.randomness import draw
+from typica.core.spread import spread as spread_of
+from typica.core.temperature import most_likely, tempered
+
+
+@dataclass(frozen=True)
+class EngineState(ABC):
+    """What has been read, and what was drawn since.
+
+    Attributes:
+        previous: Symbols (count,) that were drawn last and that the model has not read yet.
+    """
+
+    previous: Tensor
+
+    @property
+    def count(self) -> int:
+        """Number of streams."""
+        return len(self.previous)
+
+    def then(self, symbols: Tensor) -> EngineState:
+        """Return the same past, after which `symbols` (count,) were chosen."""
+        return replace(self, previous=symbols.to(self.previous))
+
+    @abstractmethod
+    def pick(self, rows: Sequence[int]) -> EngineState:
+        """Return the streams of these numbers; one that is named twice goes on in two ways."""
+
+    @abstractmethod
+    def save(self, path: Path) -> None:
+        """Write it to a file that `Engine.load` reads."""
+
+
+class Draws(NamedTuple):
+    """A block of symbols, and what the model thinks of them; all (count, length), in nats.
+
+    Attributes:
+        symbols: Levels (int64), or amplitudes.
+        log_prob: Of each symbol under the model, given those before it.
+        log_draw: Of each under what it was drawn from, at a temperature: 0 where it is the only
+            choice.
+        entropy: Conditional entropy of the model before each draw, or None.
+        varentropy: Conditional variance of -log p, in nats squared, or None.
+        state: After the block.
+    """
+
+    symbols: Tensor
+    log_prob: Tensor
+    log_draw: Tensor
+    entropy: Tensor | None
+    varentropy: Tensor | None
+    state: EngineState
+
+
+class Engine(ABC):
+    """Draws from a model, several streams side by side.
+
+    Attributes:
+        model: What it draws from.
+        name: What computes, in a few words.
+    """
+
+    model: AutoregressiveModel
+    name: str
+
+    @abstractmethod
+    def start(
+        self, count: int, *, condition: Condition | None = None, prompt: Tensor | None = None
+    ) -> EngineState:
+        """Return the state before the first draw.
+
+        Args:
+            count: Streams.
+            condition: What the model is told; it begins where the prompt does.
+            prompt: Audio to go on from, (1 or count, channels, time).
+        """
+
+    @abstractmethod
+    def step(self, state: EngineState) -> tuple[Distribution, EngineState]:
+        """Read `state.previous`; tell what follows, batch shape (count, 1)."""
+
+    @abstractmethod
+    def follow(self, symbols: Tensor, state: EngineState) -> tuple[Distribution, EngineState]:
+        """Go along symbols (count, length) that are given.
+
+        Returns:
+            The distributions of these symbols, each given all before it, batch shape
+            (count, length), and the state behind them.
+        """
+
+    @abstractmethod
+    def draw(
+        self,
+        state: EngineState,
+        length: int,
+        *,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
+        spread: bool = False,
+    ) -> Draws:
+        """Draw the next symbols of every stream.
+
+        Args:
+            state: Where to go on from; it is left as it was.
+            length: Symbols to draw.
+            temperature: 1 draws what the model says, less is surer of itself, and 0 takes the most
+                likely symbol each time.
+            generator: Where the randomness comes from.
+            spread: Whether entropy and varentropy are wanted.
+
+        Raises:
+            ConfigError: The temperature is below 0, or `length` below 1.
+        """
+
+    def load(self, path: Path) -> EngineState:
+        """Read a state that was saved, be it by another process.
+
+        Raises:
+            RunError: It is of another model, damaged, or this engine's states cannot be saved.
+        """
+        raise RunError(f"states of {self.name} cannot be saved: use a compiled engine")
+
+
+def check_draw(length: int, temperature: float) -> None:
+    """Refuse what no engine can draw.
+
+    Raises:
+        ConfigError: The temperature is below 0, or `length` below 1.
+    """
+    if not 0 <= temperature < math.inf:  # which NaN is not either
+        raise ConfigError(f"temperature must be at least 0, got {temperature:g}")
+    if length < 1:
+        raise ConfigError(f"at least 1 symbol must be drawn, got {length}")
+
+
+@dataclass(frozen=True)
+class StepState(EngineState):
+    """A model's own state.
+
+    Attributes:
+        inner: What the model has read.
+    """
+
+    inner: State = None
+
+    def pick(self, rows: Sequence[int]) -> EngineState:
+        """See `EngineState.pick`."""
+        raise RunError("states of the module itself cannot be split: use a compiled engine")
+
+    def save(self, path: Path) -> None:
+        """See `EngineState.save`."""
+        raise RunError("states of the module itself cannot be saved: use a compiled engine")
+
+
+class StepEngine(Engine):
+    """Any autoregressive model, by its own `step`: slow, and always there.
+
+    It has no graph: nothing can be learnt through it.
+    """
+
+    def __init__(self, model: AutoregressiveModel) -> None:
+        self.model, self.name = model, f"torch, {type(model).__name__}'s own steps"
+
+    @torch.no_grad()
+    def start(
+        self, count: int, *, condition: Condition | None = None, prompt: Tensor | None = None
+    ) -> StepState:
+        """See `Engine.start`."""
+        return StepState(*begin(self.model, count, condition, prompt))
+
+    @torch.no_grad()
+    def step(self, state: EngineState) -> tuple[Distribution, EngineState]:
+        """See `Engine.step`."""
+        assert isinstance(state, StepState)
+        distribution, inner = self.model.step(state.previous, state.inner)
+        return distribution, replace(state, inner=inner)
+
+    @torch.no_grad()
+    def follow(self, symbols: Tensor, state: EngineState) -> tuple[Distribution, EngineState]:
+        """See `Engine.follow`."""
+        assert isinstance(state, StepState)
+        previous = torch.cat([state.previous[:, None], symbols[:, :-1].to(state.previous)], 1)
+        distribution, inner = self.model.advance(previous, state.inner)
+        return distribution, StepState(symbols[:, -1].to(state.previous), inner)
+
+    @torch.no_grad()
+    def draw(
+        self,
+        state: EngineState,
+        length: int,
+        *,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
+        spread: bool = False,
+    ) -> Draws:
+        """See `Engine.draw`."""
+        return draw_by_steps(self, state, length, temperature, generator, spread)
+
+
+def begin(
+    model: AutoregressiveModel, count: int, condition: Condition | None, prompt: Tensor | None
+) -> tuple[Tensor, State]:
+    """Return the last symbols before the first draw, and the state that has not read them yet."""
+    state = model.start(count, condition)
+    device = next(model.parameters()).device
+    silence = torch.full((count, 1), model.initial, device=device)
+    if prompt is None:
+        return silence[:, 0], state
+    past = model.symbols(prompt.to(device)).expand(count, -1)
+    for block in torch.cat([silence, past[:, :-1]], 1).split(BLOCK, 1):
+        _, state = model.advance(block, state)
+    return past[:, -1], state
+
+
+def draw_by_steps(
+    engine: Engine,
+    state: EngineState,
+    length: int,
+    temperature: float,
+    generator: torch.Generator | None,
+    spread: bool,
+) -> Draws:
+    """Draw one symbol after another by an engine's `step`; see `Engine.draw`."""
+    check_draw(length, temperature)
+    columns: list[tuple[Any, ...]] = []
+    for _ in range(length):
+        distribution, state = engine.step(state)
+        chosen = tempered(distribution, temperature) if temperature else None
+        drawn = draw(chosen, generator) if chosen else most_likely(distribution)
+        log_prob = distribution.log_prob(drawn)
+        log_draw = chosen.log_prob(drawn) if chosen else torch.zeros_like(log_prob)
+        columns.append((drawn, log_prob, log_draw, *(spread_of(distribution) if spread else ())))
+        state = state.then(drawn[:, 0])
+    symbols, log_prob, log_draw, *both = (torch.cat(row, 1) for row in zip(*columns, strict=True))
+    entropy, varentropy = both or (None, None)
+    return Draws(symbols, log_prob, log_draw, entropy, varentropy, state)
