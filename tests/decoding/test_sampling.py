@@ -10,8 +10,8 @@ from typica.core import registry
 from typica.core.errors import ConfigError
 from typica.core.progress import Progress, Task
 from typica.core.randomness import draw, seeded
-from typica.decoding.sampling import ancestral, draw_audio
 from typica.core.temperature import tempered
+from typica.decoding.sampling import ancestral, draw_audio
 
 
 @pytest.fixture
