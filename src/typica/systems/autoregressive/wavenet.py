@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +27,15 @@ from typica.core.model import EndlessModel
 from typica.expressions import learn, ref, set_param, weight_norm, zeros
 from typica.layers.distributions import Amplitude, DiscretisedLogisticMixture, Levels
 from typica.layers.gated import GatedStack
+from typica.layers.gated_network import (
+    Affine,
+    ContextNetworkParts,
+    ContextState,
+    GatedModel,
+    GatedNetwork,
+    GatedState,
+    Reading,
+)
 from typica.layers.upsampling import Upsampling
 from typica.signal.quantise import QuantiserName, quantiser
 
@@ -137,27 +146,7 @@ class WaveNetConfig(Config):
             raise ConfigError(f"a stack has at most {MOST_LAYERS} layers: dilations double")
 
 
-class WaveNetState(NamedTuple):
-    """What a WaveNet remembers of what it has read.
-
-    Attributes:
-        time: Number of symbols read.
-        symbols: The last of them that the first convolution still needs.
-        histories: Past inputs of each layer.
-        label: Vectors of the classes, (batch, label_channels).
-        frames: Frames of the local condition, (batch, channels, frames).
-        context: State of the context network.
-    """
-
-    time: int
-    symbols: Tensor
-    histories: tuple[Tensor, ...]
-    label: Tensor | None = None
-    frames: Tensor | None = None
-    context: ContextState | None = None
-
-
-class WaveNet(EndlessModel):
+class WaveNet(EndlessModel, GatedModel):
     """See the module's docstring."""
 
     config_type = WaveNetConfig
@@ -249,7 +238,7 @@ class WaveNet(EndlessModel):
             return symbols[:, None].clamp(-1, 1)
         return self.quantiser.decode(symbols)[:, None]
 
-    def start(self, count: int, condition: Condition | None = None) -> WaveNetState:
+    def start(self, count: int, condition: Condition | None = None) -> GatedState:
         """Return the state after silence for ever."""
         check_condition(condition, self.needs, count)
         weight = self.head.last.weight
@@ -266,9 +255,9 @@ class WaveNet(EndlessModel):
         rows = torch.cat(told, -1) if told else None
         _, histories = self.stack.rest(self.input.rest(silence), rows)
         past = silence.repeat(1, self.config.input_kernel - 1)
-        return WaveNetState(0, past, histories, label, frames, context)
+        return GatedState(0, past, histories, label, frames, context)
 
-    def advance(self, previous: Tensor, state: WaveNetState) -> tuple[Distribution, WaveNetState]:
+    def advance(self, previous: Tensor, state: GatedState) -> tuple[Distribution, GatedState]:
         """See `AutoregressiveModel.advance`."""
         symbols = torch.cat([state.symbols, previous], 1)
         told, context = self._told(previous, state)
@@ -282,6 +271,22 @@ class WaveNet(EndlessModel):
         )
         return self.head(skips), state
 
+    def network(self) -> GatedNetwork:
+        """See `GatedModel.network`."""
+        head = self.head
+        layers = [*head.hidden, head.last]
+        return GatedNetwork(
+            reading=self.input.reading(),
+            stack=self.stack,
+            head=tuple(Affine(layer.weight.t(), layer.bias) for layer in layers),
+            output=self.config.output,
+            levels=0 if self.config.output == "gaussian" else head.levels,
+            log_scale_floor=self.config.log_scale_floor,
+            distribution=head.distribution,
+            upsampling=self.upsampling,
+            context=self.context_network.parts() if self.context_network else None,
+        )
+
     def _told_channels(self) -> int:
         config = self.config
         sparse = config.label_channels if config.labels else 0
@@ -289,7 +294,7 @@ class WaveNet(EndlessModel):
         return sparse + dense + (config.context_channels if config.context_stacks else 0)
 
     def _told(
-        self, previous: Tensor, state: WaveNetState
+        self, previous: Tensor, state: GatedState
     ) -> tuple[Tensor | None, ContextState | None]:
         """Gather what every layer is told, (time, batch, channels)."""
         length, told, context = previous.shape[1], [], None
@@ -336,6 +341,20 @@ class Input(nn.Module):
         """The output for silence (batch, 1) that lasts, (batch, channels)."""
         return self(silence.repeat(1, self.kernel))[0]
 
+    def reading(self) -> Reading:
+        """Return it as one product: the layer that widens is linear too."""
+        weight: Tensor
+        bias: Tensor
+        if self.taps is not None:
+            weight, bias = self.taps.weight.t(), self.taps.bias
+        else:
+            weight = torch.stack([cast(Tensor, table.weight) for table in self.tables])
+            bias = torch.zeros_like(weight[0, 0])
+        if self.widen is not None:
+            more = 0 if self.widen.bias is None else self.widen.bias
+            weight, bias = weight @ self.widen.weight.t(), bias @ self.widen.weight.t() + more
+        return Reading(weight, bias, self.levels if self.is_level else 0)
+
 
 class Head(nn.Module):
     """From the sum of the skips to what follows."""
@@ -372,8 +391,13 @@ class Head(nn.Module):
             x = F.relu(layer(x))
         outputs = self.last(x)
         if self.config.output == "categorical":
-            return Levels(outputs.log_softmax(-1).transpose(0, 1))
-        outputs = outputs.transpose(0, 1)
+            outputs = outputs.log_softmax(-1)  # while rows lie together
+        return self.distribution(outputs.transpose(0, 1))
+
+    def distribution(self, outputs: Tensor) -> Distribution:
+        """From outputs (batch, time, outputs), log-probabilities if any, to distributions."""
+        if self.config.output == "categorical":
+            return Levels(outputs)
         if self.config.output == "logistics":
             logits, mean, log_scale = outputs.chunk(3, -1)
             log_scale = log_scale.clamp_min(self.config.log_scale_floor)
@@ -381,20 +405,6 @@ class Head(nn.Module):
         mean, log_scale = outputs.unbind(-1)
         scale = log_scale.clamp_min(self.config.log_scale_floor).exp()
         return Amplitude(mean, scale)
-
-
-class ContextState(NamedTuple):
-    """What the context network remembers.
-
-    Attributes:
-        waiting: Symbols of the frame that is not yet full, (batch, fewer than `pool`).
-        now: What it says until that frame is full, (batch, channels).
-        histories: Past inputs of each layer.
-    """
-
-    waiting: Tensor
-    now: Tensor
-    histories: tuple[Tensor, ...]
 
 
 class ContextNetwork(nn.Module):
@@ -421,6 +431,10 @@ class ContextNetwork(nn.Module):
         frames = 1 + sum(self.stack.memories)
         # Up to a frame less one has begun since; the first convolution adds its own taps.
         return frames * self.pool + self.pool - 1 + self.input.kernel
+
+    def parts(self) -> ContextNetworkParts:
+        """Return what an engine is compiled from."""
+        return ContextNetworkParts(self.input.reading(), self.stack, self.pool)
 
     def start(self, silence: Tensor) -> ContextState:
         """Return the state after silence (batch, 1) for ever."""
