@@ -29,7 +29,7 @@ class Upsampling(nn.Module):
         self, kind: Literal["repeat", "linear", "learnt"], channels: int, hop: int
     ) -> None:
         super().__init__()
-        self.kind, self.hop = kind, hop
+        self.kind, self.channels, self.hop = kind, channels, hop
         if kind == "learnt":
             # For an odd hop the kernel's middle falls on a sample, half a sample sooner.
             middles = (torch.arange(2 * hop) + 0.5 * (1 + hop % 2)) / hop

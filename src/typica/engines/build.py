@@ -1,0 +1,140 @@
+"""Compiling C++ on first use, by the compiler at hand, for the processor at hand.
+
+A library is kept under the user's cache folder by a hash of all that it depends on: its text, the
+flags, the compiler and the processor. Processes that want the same one wait for one of them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from typica.core.errors import TypicaError
+from typica.core.files import DiskError, replacing
+
+FLAGS = ("-O3", "-march=native", "-std=c++17", "-fno-math-errno", "-fPIC", "-shared")
+COMPILERS = ("c++", "g++", "clang++")
+TIME_LIMIT_S = 300
+
+
+class NoCompilerError(TypicaError):
+    """There is no C++ compiler, or the one there is fails."""
+
+
+def kernels_home() -> Path:
+    """Return the folder of compiled kernels: $TYPICA_CACHE, or the user's cache folder."""
+    from platformdirs import user_cache_path
+
+    return Path(os.environ.get("TYPICA_CACHE") or user_cache_path("typica")) / "kernels"
+
+
+@cache
+def compiler() -> str:
+    """Return the C++ compiler: $CXX, or the first of the usual names.
+
+    Raises:
+        NoCompilerError: There is none.
+    """
+    asked = os.environ.get("CXX")
+    for name in (asked,) if asked else COMPILERS:
+        found = shutil.which(name)
+        if found:
+            return found
+    raise NoCompilerError(
+        f"there is no C++ compiler ({asked or ', '.join(COMPILERS)}): install one, "
+        f"such as by apt install g++"
+    )
+
+
+@cache
+def lanes() -> int:
+    """Return how many float32 a vector of this processor holds, as the compiler sees it.
+
+    Raises:
+        NoCompilerError: There is no compiler that works.
+    """
+    macros = _run([compiler(), "-march=native", "-dM", "-E", "-x", "c++", os.devnull])
+    if "__AVX512F__" in macros:
+        return 16
+    return 8 if "__AVX__" in macros else 4
+
+
+def library(source: str) -> ctypes.CDLL:
+    """Compile C++ to a shared library, or take it from the cache, and load it.
+
+    Raises:
+        NoCompilerError: There is no compiler, or it fails, or its work cannot be kept.
+    """
+    place = kernels_home() / f"{_key(source)}.so"
+    try:
+        return _load(source, place)
+    except OSError:  # it is not whole: another machine's, say, or a disk's fault
+        place.unlink(missing_ok=True)
+    try:
+        return _load(source, place)
+    except OSError as error:
+        raise NoCompilerError(f"what {compiler()} makes cannot be loaded: {error}") from error
+
+
+def _load(source: str, place: Path) -> ctypes.CDLL:
+    if not place.exists():
+        try:
+            _compile(source, place)
+        except (DiskError, OSError) as error:
+            raise NoCompilerError(f"{error}: set TYPICA_CACHE to a folder of yours") from error
+    return ctypes.CDLL(str(place))
+
+
+def _compile(source: str, place: Path) -> None:
+    from filelock import FileLock
+
+    place.parent.mkdir(parents=True, exist_ok=True)
+    # The system frees the lock of a process that dies: nobody waits for it.
+    with FileLock(place.with_suffix(".lock")):
+        if place.exists():
+            return
+        with replacing(place) as aside:
+            text = aside.with_suffix(".cpp")
+            text.write_text(source)
+            _run([compiler(), *FLAGS, str(text), "-o", str(aside)])
+
+
+def _key(source: str) -> str:
+    told = hashlib.blake2b(digest_size=12)
+    for part in (source, *FLAGS, _version(), _processor()):
+        told.update(part.encode() + b"\0")
+    return told.hexdigest()
+
+
+@cache
+def _version() -> str:
+    return compiler() + _run([compiler(), "--version"])
+
+
+@cache
+def _processor() -> str:
+    """Name the processor and what it can do: a cache may be shared between machines."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine() + platform.processor()
+    first = lines[: lines.index("")] if "" in lines else lines
+    told = [line for line in first if line.startswith(("model name", "flags", "Features"))]
+    return platform.machine() + "".join(told)
+
+
+def _run(command: list[str]) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT_S)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NoCompilerError(f"the C++ compiler {command[0]} does not run: {error}") from error
+    if done.returncode:
+        reason = (done.stderr.strip() or "no reason given").splitlines()[0]
+        raise NoCompilerError(f"the C++ compiler {command[0]} fails: {reason}")
+    return done.stdout

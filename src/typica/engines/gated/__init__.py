@@ -1,0 +1,1 @@
+"""Engines of networks around a gated stack, such as WaveNet."""

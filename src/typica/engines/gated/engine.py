@@ -1,0 +1,197 @@
+"""An engine for every model around a gated stack: several streams, in compiled code."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from typica.core.condition import Condition
+from typica.core.engine import Draws, Engine, EngineState, begin, check_draw, draw_by_steps
+from typica.core.model import AutoregressiveModel
+from typica.core.spread import spread as spread_of
+from typica.core.temperature import tempered
+from typica.engines.gated.job import Job, Kernel
+from typica.engines.gated.state import GatedEngineState, Geometry, Rings, read_state
+from typica.layers.gated import GatedLayer, GatedStack
+from typica.layers.gated_network import GatedNetwork, GatedState
+
+
+class GatedEngine(Engine):
+    """Draws from a model by a kernel.
+
+    Args:
+        model: Whose prompts and conditions are read by itself, all at once.
+        network: The model's.
+        kernel: Compiled of the network.
+        digest: Of the model's weights and settings.
+        threads: Processors that streams are spread over.
+    """
+
+    def __init__(
+        self,
+        model: AutoregressiveModel,
+        network: GatedNetwork,
+        kernel: Kernel,
+        digest: str,
+        threads: int,
+    ) -> None:
+        self.model, self.network, self.kernel, self.threads = model, network, kernel, threads
+        self.name = kernel.name
+        self.geometry = _geometry(network, kernel.shapes, digest)
+
+    def start(
+        self, count: int, *, condition: Condition | None = None, prompt: Tensor | None = None
+    ) -> GatedEngineState:
+        """See `Engine.start`."""
+        with torch.no_grad():
+            previous, state = begin(self.model, count, condition, prompt)
+        return self.geometry.enter(previous, cast(GatedState, state))
+
+    def step(self, state: EngineState) -> tuple[Distribution, EngineState]:
+        """See `Engine.step`."""
+        distribution, after = self.follow(state.previous[:, None], state)
+        return distribution, after  # what it follows it has not read yet
+
+    def follow(self, symbols: Tensor, state: EngineState) -> tuple[Distribution, EngineState]:
+        """See `Engine.follow`."""
+        given = np.ascontiguousarray(symbols.numpy().T, np.float32)
+        job, after = self._job(state, len(given), 1.0)
+        job.forced = given
+        job.outputs = np.empty((*given.shape, self.kernel.shapes["OUTPUTS"]), np.float32)
+        self._run(job)
+        return self._distribution(job), self._after(job, after)
+
+    def draw(
+        self,
+        state: EngineState,
+        length: int,
+        *,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
+        spread: bool = False,
+    ) -> Draws:
+        """See `Engine.draw`."""
+        check_draw(length, temperature)
+        if temperature == 0 and self.network.output == "logistics":
+            return draw_by_steps(self, state, length, temperature, generator, spread)
+        job, after = self._job(state, length, temperature)
+        count, draws = state.count, self.kernel.shapes["DRAWS"]
+        job.uniforms = torch.rand(length, count, draws, generator=generator).numpy()
+        if self.network.output == "categorical":
+            return self._draw_levels(job, after, spread)
+        return self._draw_others(job, after, spread)
+
+    def load(self, path: Path) -> GatedEngineState:
+        """See `Engine.load`."""
+        return read_state(path, self.geometry)
+
+    def _draw_levels(self, job: Job, after: GatedEngineState, spread: bool) -> Draws:
+        """Draw levels; the kernel measures them on the way."""
+        shape = job.symbols.shape
+        job.log_prob, job.log_draw = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        if spread:
+            job.entropy, job.varentropy = (np.empty(shape, np.float32) for _ in "hv")
+        self._run(job)
+        measured = (job.log_prob, job.log_draw, job.entropy, job.varentropy)
+        columns = (None if values is None else torch.from_numpy(values.T) for values in measured)
+        log_prob, log_draw, entropy, varentropy = columns
+        assert log_prob is not None
+        assert log_draw is not None
+        return Draws(
+            self._symbols(job), log_prob, log_draw, entropy, varentropy, self._after(job, after)
+        )
+
+    def _draw_others(self, job: Job, after: GatedEngineState, spread: bool) -> Draws:
+        """Draw from what is not levels; torch measures what the kernel drew."""
+        job.outputs = np.empty((*job.symbols.shape, self.kernel.shapes["OUTPUTS"]), np.float32)
+        self._run(job)
+        distribution, symbols = self._distribution(job), self._symbols(job)
+        log_prob = distribution.log_prob(symbols)
+        log_draw = torch.zeros_like(log_prob)
+        if job.temperature:
+            log_draw = tempered(distribution, job.temperature).log_prob(symbols)
+        entropy, varentropy = spread_of(distribution) if spread else (None, None)
+        return Draws(symbols, log_prob, log_draw, entropy, varentropy, self._after(job, after))
+
+    def _job(
+        self, state: EngineState, length: int, temperature: float
+    ) -> tuple[Job, GatedEngineState]:
+        """Describe a block that goes on from a state, on arrays of its own."""
+        assert isinstance(state, GatedEngineState)
+        after = state.copy()
+        job = Job(
+            state.time,
+            temperature,
+            recent=after.recent,
+            rings=after.rings,
+            context_rings=after.context_rings,
+            now=after.now,
+            previous=state.previous.numpy().astype(np.float32),
+            symbols=np.empty((length, state.count), np.float32),
+        )
+        if state.label is not None:
+            job.label = state.label.detach().numpy()
+        if self.network.upsampling is not None and state.frames is not None:
+            with torch.no_grad():
+                local = self.network.upsampling(state.frames, state.time, length)
+            job.local = np.ascontiguousarray(local.numpy(), np.float32)
+        return job, after
+
+    def _run(self, job: Job) -> None:
+        """Do a job, streams spread over the processors."""
+        count = job.symbols.shape[1]
+        parts = min(self.threads, count)
+        if parts == 1:
+            self.kernel.run(job, 0, count)
+            return
+        ends = [count * part // parts for part in range(parts + 1)]
+        pairs = zip(ends, ends[1:], strict=False)
+        for done in [self._pool.submit(self.kernel.run, job, *pair) for pair in pairs]:
+            done.result()
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.threads)
+
+    def _after(self, job: Job, after: GatedEngineState) -> GatedEngineState:
+        previous = torch.from_numpy(job.previous).to(self.geometry.symbols)
+        return replace(after, previous=previous, time=job.time + len(job.symbols))
+
+    def _symbols(self, job: Job) -> Tensor:
+        return torch.from_numpy(job.symbols.T.copy()).to(self.geometry.symbols)
+
+    def _distribution(self, job: Job) -> Distribution:
+        assert job.outputs is not None
+        width = self.network.head[-1].weight.shape[1]
+        outputs = torch.from_numpy(job.outputs)[..., :width].transpose(0, 1)
+        if self.network.output == "categorical":
+            outputs = outputs.log_softmax(-1)
+        return self.network.distribution(outputs)
+
+
+def _geometry(network: GatedNetwork, shapes: dict, digest: str) -> Geometry:
+    context = network.context
+    words = (context.stack.width, shapes["CONTEXT"]) if context else (0, 0)
+    return Geometry(
+        digest,
+        torch.int64 if network.levels else torch.float32,
+        shapes["TAPS"],
+        shapes["RECENT"],
+        _rings(network.stack, shapes["Main"]["CHANNELS"]),
+        shapes["POOL"],
+        words,
+        _rings(context.stack, shapes["Context"]["CHANNELS"]) if context else Rings((), 0, 0),
+    )
+
+
+def _rings(stack: GatedStack, wide: int) -> Rings:
+    channels = cast(GatedLayer, stack.layers[0]).taps.shape[1]
+    return Rings(tuple(stack.memories), channels, wide)

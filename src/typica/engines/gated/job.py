@@ -1,0 +1,73 @@
+"""What a kernel of gated networks is given, and where it writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+@dataclass
+class Job:
+    """A block of draws for `count` streams; all arrays are float32 and C-contiguous.
+
+    Widths with a star are the kernel's, with their padding. Arrays of the state are changed.
+
+    Attributes:
+        time: Symbols read before.
+        temperature: 0 takes the most likely.
+        recent: The last symbols read, a ring (recent*, count): symbol t lies at t modulo its size.
+        rings: Past inputs of each layer, one layer's (memory, count, channels*) after another's.
+        context_rings: Those of the context network.
+        now: Words of the context network, (count, context*).
+        previous: Symbols drawn and not yet read, (count,).
+        symbols: Where the draws go, (length, count).
+        label: Vectors of classes, (count, label), or None.
+        local: The local condition at each sample, (length, count, local), or None.
+        forced: Symbols that come instead of draws, (length, count), or None.
+        uniforms: Uniform numbers, (length, count, draws), or None where `forced`.
+        outputs: Where the network's outputs go, (length, count, outputs*), or None.
+        log_prob: Where log-probabilities of levels go, (length, count), or None.
+        log_draw: Those under what was drawn from.
+        entropy: Conditional entropies of levels.
+        varentropy: Conditional variances of -log p.
+    """
+
+    time: int
+    temperature: float
+    recent: Floats
+    rings: Floats
+    context_rings: Floats
+    now: Floats
+    previous: Floats
+    symbols: Floats
+    label: Floats | None = None
+    local: Floats | None = None
+    forced: Floats | None = None
+    uniforms: Floats | None = None
+    outputs: Floats | None = None
+    log_prob: Floats | None = None
+    log_draw: Floats | None = None
+    entropy: Floats | None = None
+    varentropy: Floats | None = None
+
+
+class Kernel(Protocol):
+    """Compiled code for one gated network.
+
+    Attributes:
+        name: What computes.
+        shapes: Constants of the network, as `typica.engines.gated.layout` names them.
+        bytes: Of weights, biases and tables.
+    """
+
+    name: str
+    shapes: dict
+    bytes: int
+
+    def run(self, job: Job, begin: int, end: int) -> None:
+        """Do a job for the streams from `begin` to `end`, and touch no other stream's part."""

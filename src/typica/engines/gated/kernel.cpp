@@ -1,0 +1,622 @@
+// Steps of a gated, dilated, causal network, for several streams at once: the whole loop of
+// sampling, from the symbol drawn last to the next.
+//
+// Compiled for one network and one processor: a header of constants that `engines/gated/native.py`
+// writes stands before this text. It holds two structs of type Stack, `Main` and `Context`, the
+// shapes of input and output, and the places of the weights.
+//
+// What makes it fast, in this order: no dispatch between products; weights laid out in the order
+// of their use, so that they stream; taps that look back at least CHUNK samples are multiplied for
+// CHUNK samples at once, which reads their weights once for all of them; with several streams,
+// tiles of rows share each weight that is loaded; one division for both sides of a gate.
+
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int LANES = 16, TILE = 6;
+#elif defined(__AVX__)
+constexpr int LANES = 8, TILE = 4;
+#else
+constexpr int LANES = 4, TILE = 4;
+#endif
+static_assert(PAD % (2 * LANES) == 0, "rows are padded to pairs of vectors");
+
+typedef float Vector __attribute__((vector_size(4 * LANES)));
+typedef float Loose __attribute__((vector_size(4 * LANES), aligned(4)));
+typedef int32_t Words __attribute__((vector_size(4 * LANES)));
+typedef int32_t LooseWords __attribute__((vector_size(4 * LANES), aligned(4)));
+
+inline Vector load(const float* from) { return *(const Loose*)from; }
+inline void store(float* to, Vector value) { *(Loose*)to = value; }
+inline Vector all(float value) { return value - Vector{}; }
+inline Vector lower_of(Vector a, Vector b) { return a < b ? a : b; }
+inline Vector higher_of(Vector a, Vector b) { return a > b ? a : b; }
+inline float sum(Vector a) {
+  float total = 0;
+  for (int i = 0; i < LANES; i++) total += a[i];
+  return total;
+}
+
+// exp to a relative error of about 1e-7: 2^n times a polynomial of the rest.
+inline Vector exponential(Vector x) {
+  x = lower_of(higher_of(x, all(-87)), all(88));
+  const Vector shifted = x * 1.44269504f + 12582912.0f;  // rounds to an integer in the low bits
+  const Vector n = shifted - 12582912.0f;
+  Vector rest = x - n * 0.693145752f;
+  rest = rest - n * 1.42860677e-6f;
+  Vector p = all(1.9875691500e-4f);
+  p = p * rest + 1.3981999507e-3f;
+  p = p * rest + 8.3334519073e-3f;
+  p = p * rest + 4.1665795894e-2f;
+  p = p * rest + 1.6666665459e-1f;
+  p = p * rest + 5.0000001201e-1f;
+  p = p * (rest * rest) + (rest + 1.0f);
+  const Words power = ((Words)shifted << 23) + (127 << 23);
+  return p * (Vector)power;
+}
+
+// tanh(a) sigmoid(b) = (1 - u) / ((1 + u) (1 + v)), u = exp(-2 a), v = exp(-b).
+inline Vector gated(Vector a, Vector b) {
+  a = lower_of(higher_of(a, all(-20)), all(20));
+  b = lower_of(higher_of(b, all(-40)), all(40));
+  const Vector u = exponential(a * -2.0f), v = exponential(-b);
+  return (1.0f - u) / ((1.0f + u) * (1.0f + v));
+}
+
+// ---- products -------------------------------------------------------------------------------
+// A matrix of K rows and O columns lies in panels of PANEL columns (the last may be narrower),
+// within a panel row after row.
+
+// Weights in float32: a pair of vectors as they lie.
+struct Float32 {
+  typedef float Element;
+  static inline void pair(const Element* at, Vector& one, Vector& two) {
+    one = load(at);
+    two = load(at + LANES);
+  }
+};
+
+// Weights in bfloat16: a word holds one of the first vector below, one of the second above. The
+// second is taken with the first as its low bits, which packing has allowed for.
+struct BFloat16 {
+  typedef uint16_t Element;
+  static inline void pair(const Element* at, Vector& one, Vector& two) {
+    const Words both = *(const LooseWords*)at;
+    one = (Vector)(both << 16);
+    two = (Vector)both;
+  }
+};
+
+// One row: as many sums at a time as hide the latency of a multiplication.
+template <class W, int PAIRS>
+inline void one_row(const typename W::Element* w, const float* x, float* y, int K) {
+  constexpr int SETS = PAIRS >= 4 ? 1 : 2, STRIDE = PAIRS * 2 * LANES;
+  Vector sums[SETS][2 * PAIRS];
+  for (int i = 0; i < 2 * PAIRS; i++) {
+    sums[0][i] = load(y + i * LANES);
+    if (SETS > 1) sums[SETS - 1][i] = Vector{};
+  }
+  int k = 0;
+  for (; k + SETS <= K; k += SETS) {
+#pragma GCC unroll 2
+    for (int set = 0; set < SETS; set++) {
+      const Vector by = all(x[k + set]);
+#pragma GCC unroll 8
+      for (int i = 0; i < PAIRS; i++) {
+        Vector one, two;
+        W::pair(w + (size_t)(k + set) * STRIDE + i * 2 * LANES, one, two);
+        sums[set][2 * i] += one * by;
+        sums[set][2 * i + 1] += two * by;
+      }
+    }
+  }
+  for (; k < K; k++) {
+    const Vector by = all(x[k]);
+    for (int i = 0; i < PAIRS; i++) {
+      Vector one, two;
+      W::pair(w + (size_t)k * STRIDE + i * 2 * LANES, one, two);
+      sums[0][2 * i] += one * by;
+      sums[0][2 * i + 1] += two * by;
+    }
+  }
+  for (int i = 0; i < 2 * PAIRS; i++)
+    store(y + i * LANES, SETS > 1 ? sums[0][i] + sums[SETS - 1][i] : sums[0][i]);
+}
+
+// A tile of ROWS rows by two vectors of columns: each weight that is loaded serves all rows.
+template <class W, int ROWS>
+inline void tile(const typename W::Element* w, int stride, const float* const* x, float* const* y,
+                 int column, int K) {
+  Vector sums[ROWS][2];
+#pragma GCC unroll 8
+  for (int r = 0; r < ROWS; r++) {
+    sums[r][0] = load(y[r] + column);
+    sums[r][1] = load(y[r] + column + LANES);
+  }
+  const float* rows[ROWS];
+#pragma GCC unroll 8
+  for (int r = 0; r < ROWS; r++) rows[r] = x[r];
+  for (int k = 0; k < K; k++) {
+    Vector one, two;
+    W::pair(w + (size_t)k * stride, one, two);
+#pragma GCC unroll 8
+    for (int r = 0; r < ROWS; r++) {
+      const Vector by = all(rows[r][k]);
+      sums[r][0] += one * by;
+      sums[r][1] += two * by;
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < ROWS; r++) {
+    store(y[r] + column, sums[r][0]);
+    store(y[r] + column + LANES, sums[r][1]);
+  }
+}
+
+template <class W, int ROWS>
+inline void tiles(const typename W::Element* w, int width, const float* const* x, float* const* y,
+                  int column, int K) {
+  for (int i = 0; i < width; i += 2 * LANES) tile<W, ROWS>(w + i, width, x, y, column + i, K);
+}
+
+template <class W, int K, int WIDTH>
+inline void panel(const typename W::Element* w, const float* const* x, float* const* y, int rows,
+                  int column) {
+  if (rows == 1) return one_row<W, WIDTH / (2 * LANES)>(w, x[0], y[0] + column, K);
+  int r = 0;
+  for (; r + TILE <= rows; r += TILE) tiles<W, TILE>(w, WIDTH, x + r, y + r, column, K);
+  for (; r + 3 <= rows; r += 3) tiles<W, 3>(w, WIDTH, x + r, y + r, column, K);
+  for (; r + 2 <= rows; r += 2) tiles<W, 2>(w, WIDTH, x + r, y + r, column, K);
+  for (; r < rows; r++) tiles<W, 1>(w, WIDTH, x + r, y + r, column, K);
+}
+
+// y += x W for `rows` rows.
+template <class W, int K, int O>
+inline void multiply(const typename W::Element* w, const float* const* x, float* const* y,
+                     int rows) {
+  constexpr int WHOLE = O / PANEL * PANEL, REST = O - WHOLE;
+  for (int column = 0; column < WHOLE; column += PANEL)
+    panel<W, K, PANEL>(w + (size_t)column * K, x, y, rows, column);
+  if constexpr (REST > 0) panel<W, K, REST>(w + (size_t)WHOLE * K, x, y, rows, WHOLE);
+}
+
+// ---- the network ----------------------------------------------------------------------------
+
+typedef WEIGHTS::Element Weight;
+
+struct Call {
+  // What is read.
+  const float* fixed;      // biases and small tables
+  const Weight* weights;   // matrices, in the order of their use
+  const float* label;      // (count, LABEL)
+  const float* local;      // (length, count, LOCAL)
+  const float* forced;     // (length, count), or null: symbols that follow, instead of drawn ones
+  const float* uniforms;   // (length, count, DRAWS)
+  // What is changed.
+  float* recent;           // (RECENT, count), a ring of symbols
+  float* rings;            // of each layer (memory, count, channels)
+  float* context_rings;
+  float* now;              // (count, Context::SKIP): what the context network says
+  float* previous;         // (count,)
+  // What is told.
+  float* symbols;          // (length, count)
+  float* outputs;          // (length, count, OUTPUTS), or null
+  float* log_prob;         // (length, count), or null, as the three below
+  float* log_draw;
+  float* entropy;
+  float* varentropy;
+  int64_t time, length, count, begin, end;
+  float temperature;       // 0 takes the most likely
+};
+
+struct Buffers {
+  float *x, *gates, *product, *skips, *before, *drive, *outputs, *one, *two;
+  const float** from;
+  float** to;
+};
+
+// A step of one layer behind its gates: product, residual path, skips.
+template <class S>
+inline void leave_layer(const Call& call, int layer, int rows, const Buffers& b) {
+  for (int r = 0; r < rows; r++) {
+    const float* gates = b.gates + r * 2 * S::GATE;
+    float* product = b.product + r * S::GATE;
+    for (int i = 0; i < S::GATE; i += LANES)
+      store(product + i, gated(load(gates + i), load(gates + S::GATE + i)));
+  }
+  const float* bias = call.fixed + S::BIAS_AT[layer] + 2 * S::GATE;
+  for (int r = 0; r < rows; r++) b.from[r] = b.product + r * S::GATE;
+  if (layer < S::LAYERS - 1) {  // nothing reads the residual path behind the last layer
+    for (int r = 0; r < rows; r++) {
+      float* x = b.to[r] = b.x + r * S::CHANNELS;
+      for (int i = 0; i < S::CHANNELS; i += LANES) store(x + i, load(x + i) + load(bias + i));
+    }
+    multiply<WEIGHTS, S::GATE, S::CHANNELS>(call.weights + S::RESIDUAL_AT[layer], b.from, b.to,
+                                            rows);
+  }
+  for (int r = 0; r < rows; r++) b.to[r] = b.skips + r * S::SKIP;
+  multiply<WEIGHTS, S::GATE, S::SKIP>(call.weights + S::SKIP_AT[layer], b.from, b.to, rows);
+}
+
+// Row `back` samples before `time` of a layer's ring, for one stream.
+template <class S>
+inline float* ring_row(float* rings, const Call& call, int layer, int64_t time, int64_t stream) {
+  const int64_t memory = S::MEMORY[layer];
+  float* ring = rings + S::RING_AT[layer] * call.count;
+  return ring + ((time % memory) * call.count + stream) * S::CHANNELS;
+}
+
+// One step of a stack. `ready` holds what is before the gates already, (layers, rows, 2 GATE), a
+// row of it `pitch` floats after another layer's; taps nearer than `far` samples are added here.
+template <class S>
+inline void stack_step(const Call& call, float* rings, int64_t time, int rows, int far,
+                       const float* ready, size_t pitch, const Buffers& b) {
+  for (int layer = 0; layer < S::LAYERS; layer++) {
+    const int dilation = S::DILATION[layer];
+    memcpy(b.gates, ready + layer * pitch, sizeof(float) * rows * 2 * S::GATE);
+    for (int r = 0; r < rows; r++) b.to[r] = b.gates + r * 2 * S::GATE;
+    for (int tap = 0; tap < S::KERNEL - 1; tap++) {
+      const int back = (S::KERNEL - 1 - tap) * dilation;
+      if (back >= far) continue;
+      for (int r = 0; r < rows; r++)
+        b.from[r] = ring_row<S>(rings, call, layer, time + S::MEMORY[layer] - back, call.begin + r);
+      multiply<WEIGHTS, S::CHANNELS, 2 * S::GATE>(call.weights + S::TAP_AT[layer][tap], b.from,
+                                                  b.to, rows);
+    }
+    for (int r = 0; r < rows; r++) b.from[r] = b.x + r * S::CHANNELS;
+    if constexpr (S::KERNEL > 1)
+      for (int r = 0; r < rows; r++)
+        memcpy(ring_row<S>(rings, call, layer, time, call.begin + r), b.from[r],
+               sizeof(float) * S::CHANNELS);
+    multiply<WEIGHTS, S::CHANNELS, 2 * S::GATE>(call.weights + S::TAP_AT[layer][S::KERNEL - 1],
+                                                b.from, b.to, rows);
+    leave_layer<S>(call, layer, rows, b);
+  }
+}
+
+// Bias and label before the gates of each layer, (layers, streams, 2 GATE): they never change.
+template <class S>
+inline void constant_drive(const Call& call, int rows, float* drive, const Buffers& b) {
+  for (int layer = 0; layer < S::LAYERS; layer++) {
+    const float* bias = call.fixed + S::BIAS_AT[layer];
+    for (int r = 0; r < rows; r++) {
+      b.to[r] = drive + ((size_t)layer * rows + r) * 2 * S::GATE;
+      memcpy(b.to[r], bias, sizeof(float) * 2 * S::GATE);
+      if (LABEL) b.from[r] = call.label + (call.begin + r) * LABEL;
+    }
+    if constexpr (LABEL > 0)
+      multiply<WEIGHTS, LABEL, 2 * S::GATE>(call.weights + S::LABEL_AT[layer], b.from, b.to, rows);
+  }
+}
+
+// What the context network says, before the gates of each layer; it changes once a frame.
+inline void context_drive(const Call& call, int rows, const float* drive, float* told,
+                          const Buffers& b) {
+  if constexpr (CONTEXT > 0) {
+    constexpr int G = 2 * Main::GATE;
+    memcpy(told, drive, sizeof(float) * Main::LAYERS * rows * G);
+    for (int layer = 0; layer < Main::LAYERS; layer++) {
+      for (int r = 0; r < rows; r++) {
+        b.from[r] = call.now + (call.begin + r) * CONTEXT;
+        b.to[r] = told + ((size_t)layer * rows + r) * G;
+      }
+      multiply<WEIGHTS, CONTEXT, G>(call.weights + Main::CONTEXT_AT[layer], b.from, b.to, rows);
+    }
+  }
+}
+
+// Before the gates for `steps` samples from `time`: constants, the local condition, and all taps
+// that look back at least CHUNK samples. `before` is (layers, CHUNK, streams, 2 GATE).
+inline void prepare(const Call& call, int64_t done, int steps, int rows, const float* drive,
+                    const Buffers& b) {
+  constexpr int G = 2 * Main::GATE;
+  const int64_t time = call.time + done;
+  const int many = steps * rows;
+  for (int layer = 0; layer < Main::LAYERS; layer++) {
+    for (int i = 0; i < many; i++) {
+      b.to[i] = b.before + ((size_t)layer * CHUNK * rows + i) * G;
+      memcpy(b.to[i], drive + ((size_t)layer * rows + i % rows) * G, sizeof(float) * G);
+    }
+    if constexpr (LOCAL > 0) {
+      for (int i = 0; i < many; i++)
+        b.from[i] = call.local + ((done + i / rows) * call.count + call.begin + i % rows) * LOCAL;
+      multiply<WEIGHTS, LOCAL, G>(call.weights + Main::LOCAL_AT[layer], b.from, b.to, many);
+    }
+    for (int tap = 0; tap < Main::KERNEL - 1; tap++) {
+      const int back = (Main::KERNEL - 1 - tap) * Main::DILATION[layer];
+      if (back < CHUNK) continue;
+      for (int i = 0; i < many; i++)
+        b.from[i] = ring_row<Main>(call.rings, call, layer,
+                                   time + i / rows + Main::MEMORY[layer] - back,
+                                   call.begin + i % rows);
+      multiply<WEIGHTS, Main::CHANNELS, G>(call.weights + Main::TAP_AT[layer][tap], b.from, b.to,
+                                           many);
+    }
+  }
+}
+
+inline float symbol_at(const Call& call, int64_t time, int64_t stream) {
+  return call.recent[((time % RECENT) + RECENT) % RECENT * call.count + stream];
+}
+
+// x += the first convolution's row for the window of symbols that ends at `time`.
+template <class I>
+inline void read_symbols(const Call& call, int64_t time, int64_t stream, float* x) {
+  for (int tap = 0; tap < TAPS; tap++) {
+    const float symbol = symbol_at(call, time - TAPS + 1 + tap, stream);
+    const float* row = call.fixed + I::TABLE_AT;
+    if (IS_SCALAR) {
+      const float value = LEVELS ? 2 * symbol / (LEVELS - 1) - 1 : symbol;
+      row += tap * I::CHANNELS;
+      for (int i = 0; i < I::CHANNELS; i += LANES)
+        store(x + i, load(x + i) + load(row + i) * value);
+    } else {
+      row += ((size_t)tap * LEVELS + (size_t)symbol) * I::CHANNELS;
+      for (int i = 0; i < I::CHANNELS; i += LANES) store(x + i, load(x + i) + load(row + i));
+    }
+  }
+}
+
+// The context network reads the frame that ended with the symbol at `time`.
+inline void context_step(const Call& call, int64_t time, int rows, const float* drive,
+                         const Buffers& b) {
+  if constexpr (CONTEXT > 0) {
+    for (int r = 0; r < rows; r++) {
+      float* x = b.x + r * Context::CHANNELS;
+      memset(x, 0, sizeof(float) * Context::CHANNELS);
+      for (int i = 0; i < POOL; i++) {
+        read_symbols<ContextInput>(call, time - i, call.begin + r, x);
+      }
+      const float* bias = call.fixed + ContextInput::BIAS_AT;
+      for (int i = 0; i < Context::CHANNELS; i += LANES)
+        store(x + i, load(x + i) * (1.0f / POOL) + load(bias + i));
+      memcpy(b.skips + r * Context::SKIP, call.fixed + Context::SKIP_BIAS_AT,
+             sizeof(float) * Context::SKIP);
+    }
+    stack_step<Context>(call, call.context_rings, time / POOL, rows, 1 << 30, drive,
+                        (size_t)rows * 2 * Context::GATE, b);
+    for (int r = 0; r < rows; r++)
+      for (int i = 0; i < Context::SKIP; i += LANES)
+        store(call.now + (call.begin + r) * CONTEXT + i,
+              higher_of(load(b.skips + r * Context::SKIP + i), Vector{}));
+  }
+}
+
+template <int LAYER>
+inline void head_layer(const Call& call, int rows, float* from, float* to, const Buffers& b) {
+  constexpr int K = HEAD[LAYER], O = HEAD[LAYER + 1];
+  for (int r = 0; r < rows; r++) {
+    float* x = from + r * K;
+    for (int i = 0; i < K; i += LANES) store(x + i, higher_of(load(x + i), Vector{}));
+    b.from[r] = x;
+    b.to[r] = to + r * O;
+    memcpy(b.to[r], call.fixed + HEAD_BIAS_AT[LAYER], sizeof(float) * O);
+  }
+  multiply<WEIGHTS, K, O>(call.weights + HEAD_AT[LAYER], b.from, b.to, rows);
+  if constexpr (LAYER + 2 < HEAD_WIDTHS) head_layer<LAYER + 1>(call, rows, to, from, b);
+}
+
+// ---- drawing --------------------------------------------------------------------------------
+
+// Softmax of `scale` times logits into `p`; returns the logarithm of its normaliser, less the
+// largest times `scale`, which is added by the caller.
+inline float softmax(const float* logits, float scale, float most, float* p, float* parts) {
+  float total = 0;
+  for (int i = 0; i < OUTPUTS; i += LANES) {
+    const Vector e = exponential((load(logits + i) - most) * scale);
+    store(p + i, e);
+    total += parts[i / LANES] = sum(e);
+  }
+  return total;
+}
+
+inline int look_up(const float* p, const float* parts, float threshold) {
+  int part = 0;
+  while (part < OUTPUTS / LANES - 1 && threshold >= parts[part]) threshold -= parts[part++];
+  int i = part * LANES;
+  const int last = i + LANES - 1;
+  while (i < last && threshold >= p[i]) threshold -= p[i++];
+  // Rounding may run past the last; columns beyond it are padding.
+  return i < LEVELS ? i : LEVELS - 1;
+}
+
+inline float draw_level(const Call& call, const float* logits, const float* uniform,
+                        const float* forced, int64_t at, const Buffers& b) {
+  alignas(64) float parts[OUTPUTS / LANES];
+  float* p = b.one;
+  float most = logits[0];
+  int likeliest = 0;
+  for (int i = 1; i < LEVELS; i++)
+    if (logits[i] > most) most = logits[likeliest = i];
+  const float total = softmax(logits, 1, most, p, parts);
+  const float normaliser = most + std::log(total);
+  int level;
+  float* q = p;
+  float q_total = total, scale = 1;
+  if (forced) {
+    level = (int)*forced;
+  } else if (call.temperature == 0) {
+    level = likeliest;
+  } else {
+    if (call.temperature != 1) {
+      alignas(64) float q_parts[OUTPUTS / LANES];
+      scale = 1 / call.temperature;
+      q = b.two;
+      q_total = softmax(logits, scale, most, q, q_parts);
+      level = look_up(q, q_parts, *uniform * q_total);
+    } else {
+      level = look_up(p, parts, *uniform * total);
+    }
+  }
+  if (call.log_prob) {
+    call.log_prob[at] = logits[level] - normaliser;
+    call.log_draw[at] = call.temperature == 0 || forced
+                            ? 0
+                            : (logits[level] - most) * scale - std::log(q_total);
+  }
+  if (call.entropy) {
+    Vector mean = Vector{};
+    for (int i = 0; i < OUTPUTS; i += LANES) {
+      mean += load(p + i) * (load(logits + i) - normaliser);
+    }
+    const float entropy = -sum(mean) / total;
+    Vector square = Vector{};
+    for (int i = 0; i < OUTPUTS; i += LANES) {
+      const Vector off = higher_of(load(logits + i) - normaliser, all(-1e4f)) + entropy;
+      square += load(p + i) * off * off;
+    }
+    call.entropy[at] = entropy;
+    call.varentropy[at] = sum(square) / total;
+  }
+  return (float)level;
+}
+
+inline float draw_mixture(const Call& call, const float* outputs, const float* uniform) {
+  const float *logits = outputs, *mean = outputs + COMPONENTS, *scale = outputs + 2 * COMPONENTS;
+  float most = logits[0], total = 0, weights[COMPONENTS > 0 ? COMPONENTS : 1];
+  for (int i = 1; i < COMPONENTS; i++) most = std::fmax(most, logits[i]);
+  for (int i = 0; i < COMPONENTS; i++)
+    total += weights[i] = std::exp((logits[i] - most) / call.temperature);
+  float threshold = uniform[0] * total;
+  int chosen = 0;
+  while (chosen < COMPONENTS - 1 && threshold >= weights[chosen]) threshold -= weights[chosen++];
+  const float floored = std::fmax(scale[chosen], LOG_SCALE_FLOOR);
+  const float u = std::fmin(std::fmax(uniform[1], 1e-38f), 1 - 1e-7f);
+  const float noise = std::log(u) - std::log1p(-u);
+  float amplitude = mean[chosen] + call.temperature * std::exp(floored) * noise;
+  amplitude = std::fmin(std::fmax(amplitude, -1.0f), 1.0f);
+  return std::nearbyint((amplitude + 1) / 2 * (LEVELS - 1));
+}
+
+inline float draw_gaussian(const Call& call, const float* outputs, const float* uniform) {
+  const float scale = std::exp(std::fmax(outputs[1], LOG_SCALE_FLOOR));
+  const float u = std::fmax(uniform[0], 1e-38f);
+  const float noise = std::sqrt(-2 * std::log(u)) * std::cos(6.2831853f * uniform[1]);
+  const float amplitude = outputs[0] + scale * std::sqrt(call.temperature) * noise;
+  return std::fmin(std::fmax(amplitude, -1.0f), 1.0f);
+}
+
+inline float next_symbol(const Call& call, const float* outputs, int64_t at, const Buffers& b) {
+  const float* uniform = call.uniforms ? call.uniforms + at * DRAWS : nullptr;
+  const float* forced = call.forced ? call.forced + at : nullptr;
+  if constexpr (KIND == 0) return draw_level(call, outputs, uniform, forced, at, b);
+  if (forced) return *forced;
+  if constexpr (KIND == 1) return draw_mixture(call, outputs, uniform);
+  return draw_gaussian(call, outputs, uniform);
+}
+
+// One symbol of each stream: `step` of a chunk of which `prepare` has done its part.
+inline void one_step(const Call& call, int64_t done, int step, int rows, const float* drive,
+                     float* told, const float* context_constant, const Buffers& b) {
+  constexpr int G = 2 * Main::GATE;
+  const int64_t time = call.time + done;
+  for (int r = 0; r < rows; r++) {
+    const int64_t stream = call.begin + r;
+    call.recent[(time % RECENT) * call.count + stream] = call.previous[stream];
+    float* x = b.x + r * Main::CHANNELS;
+    memcpy(x, call.fixed + MainInput::BIAS_AT, sizeof(float) * Main::CHANNELS);
+    read_symbols<MainInput>(call, time, stream, x);
+    memcpy(b.skips + r * Main::SKIP, call.fixed + Main::SKIP_BIAS_AT, sizeof(float) * Main::SKIP);
+  }
+  float* ready = b.before + (size_t)step * rows * G;
+  const size_t pitch = (size_t)CHUNK * rows * G;
+  if constexpr (CONTEXT > 0) {
+    for (int layer = 0; layer < Main::LAYERS; layer++)
+      for (int i = 0; i < rows * G; i += LANES) {
+        const size_t at = (size_t)layer * rows * G + i;
+        const Vector more = load(told + at) - load(drive + at);
+        store(ready + layer * pitch + i, load(ready + layer * pitch + i) + more);
+      }
+  }
+  stack_step<Main>(call, call.rings, time, rows, CHUNK, ready, pitch, b);
+  head_layer<0>(call, rows, b.skips, b.outputs, b);
+  const float* outputs = HEAD_WIDTHS % 2 == 0 ? b.outputs : b.skips;
+  for (int r = 0; r < rows; r++) {
+    const int64_t at = done * call.count + call.begin + r;
+    const float* row = outputs + r * OUTPUTS;
+    if (call.outputs) memcpy(call.outputs + at * OUTPUTS, row, sizeof(float) * OUTPUTS);
+    call.previous[call.begin + r] = call.symbols[at] = next_symbol(call, row, at, b);
+  }
+  if constexpr (CONTEXT > 0) {
+    if ((time + 1) % POOL == 0) {
+      context_step(call, time, rows, context_constant, b);
+      context_drive(call, rows, drive, told, b);
+    }
+  }
+}
+
+constexpr size_t widest() {
+  size_t most = Main::CHANNELS > Main::SKIP ? Main::CHANNELS : Main::SKIP;
+  for (int i = 0; i < HEAD_WIDTHS; i++) most = most > HEAD[i] ? most : HEAD[i];
+  if (CONTEXT) most = most > Context::CHANNELS ? most : Context::CHANNELS;
+  return most;
+}
+
+struct Arena {
+  char *memory, *next;
+  explicit Arena(size_t bytes) : memory((char*)aligned_alloc(64, (bytes + 63) / 64 * 64)) {
+    next = memory;
+  }
+  ~Arena() { free(memory); }
+  template <class T>
+  T* take(size_t count) {
+    T* place = (T*)next;
+    next += (count * sizeof(T) + 63) / 64 * 64;
+    return place;
+  }
+};
+
+void run_streams(const Call& call) {
+  constexpr size_t G = 2 * (CONTEXT && Context::GATE > Main::GATE ? Context::GATE : Main::GATE);
+  constexpr size_t CG = CONTEXT ? (size_t)Context::LAYERS * 2 * Context::GATE : 0;
+  constexpr size_t MG = (size_t)Main::LAYERS * 2 * Main::GATE;
+  const size_t rows = call.end - call.begin, many = rows * CHUNK;
+  const size_t floats = rows * (4 * widest() + 2 * G + (CHUNK + 2) * MG + CG) + 2 * OUTPUTS;
+  Arena arena(floats * sizeof(float) + 2 * many * sizeof(float*) + 16 * 64);
+  Buffers b;
+  b.x = arena.take<float>(rows * widest());
+  b.skips = arena.take<float>(rows * widest());
+  b.outputs = arena.take<float>(rows * widest());
+  b.gates = arena.take<float>(rows * G);
+  b.product = arena.take<float>(rows * G);
+  b.before = arena.take<float>(rows * CHUNK * MG);
+  b.one = arena.take<float>(OUTPUTS);
+  b.two = arena.take<float>(OUTPUTS);
+  b.from = arena.take<const float*>(many);
+  b.to = arena.take<float*>(many);
+  float* drive = arena.take<float>(rows * MG);
+  float* told = arena.take<float>(rows * MG);
+  float* context_constant = arena.take<float>(rows * CG);
+  constant_drive<Main>(call, rows, drive, b);
+  if constexpr (CONTEXT > 0) {
+    for (int layer = 0; layer < Context::LAYERS; layer++)
+      for (size_t r = 0; r < rows; r++)
+        memcpy(context_constant + (layer * rows + r) * 2 * Context::GATE,
+               call.fixed + Context::BIAS_AT[layer],
+               sizeof(float) * 2 * Context::GATE);
+    context_drive(call, rows, drive, told, b);
+  }
+  for (int64_t done = 0; done < call.length; done += CHUNK) {
+    const int steps = call.length - done < CHUNK ? call.length - done : CHUNK;
+    prepare(call, done, steps, rows, drive, b);
+    for (int step = 0; step < steps; step++)
+      one_step(call, done + step, step, rows, drive, told, context_constant, b);
+  }
+}
+
+}  // namespace
+
+// Draws `length` symbols of the streams from `begin` to `end`, a group of them after another.
+extern "C" void draw(const Call* given) {
+  Call call = *given;
+  for (int64_t begin = given->begin; begin < given->end; begin += GROUP) {
+    call.begin = begin;
+    call.end = begin + GROUP < given->end ? begin + GROUP : given->end;
+    run_streams(call);
+  }
+}

@@ -1,0 +1,129 @@
+"""The kernel of gated networks in C++: compiled for one network's shapes and one processor."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from typica.engines import build
+from typica.engines.gated.job import Job
+from typica.engines.gated.layout import Layout, WeightKind, lay_out
+from typica.layers.gated_network import GatedNetwork
+
+VECTORS = {4: "128 bits", 8: "AVX2", 16: "AVX-512"}
+LINE = 64  # bytes, of a cache's line
+
+
+class NativeKernel:
+    """Runs streams of a network.
+
+    Attributes:
+        name: What computes.
+        shapes: Constants of the network: see `Layout.shapes`.
+        bytes: Of weights, biases and tables.
+
+    Raises:
+        NoCompilerError: There is no C++ compiler that works.
+    """
+
+    def __init__(self, network: GatedNetwork, weights: WeightKind) -> None:
+        lanes = build.lanes()
+        layout = lay_out(network, 2 * lanes, weights)
+        self.shapes = layout.shapes
+        self.name = f"C++, {weights}, {VECTORS[lanes]}"
+        self._library = build.library(header(layout) + _text())
+        self._matrices, self._fixed = _streaming(layout.matrices, layout.fixed)
+        self.bytes = self._fixed.nbytes + self._matrices.nbytes
+
+    def run(self, job: Job, begin: int, end: int) -> None:
+        """Draw the block that a job describes, of the streams from `begin` to `end`.
+
+        Other streams' parts of the job are not touched: threads may share one.
+        """
+        call = _Call(
+            fixed=_pointer(self._fixed),
+            weights=_pointer(self._matrices),
+            time=job.time,
+            length=job.symbols.shape[0],
+            count=job.symbols.shape[1],
+            begin=begin,
+            end=end,
+            temperature=job.temperature,
+            **{name: _pointer(getattr(job, name)) for name in _ARRAYS},
+        )
+        self._library.draw(ctypes.byref(call))
+
+
+_ARRAYS = (
+    *("label", "local", "forced", "uniforms", "recent", "rings", "context_rings", "now"),
+    *("previous", "symbols", "outputs", "log_prob", "log_draw", "entropy", "varentropy"),
+)
+
+
+class _Call(ctypes.Structure):
+    """`Call` of kernel.cpp."""
+
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("fixed", "weights", *_ARRAYS)),
+        *((name, ctypes.c_int64) for name in ("time", "length", "count", "begin", "end")),
+        ("temperature", ctypes.c_float),
+    ]
+
+
+def header(layout: Layout) -> str:
+    """Write the constants that stand before the kernel's text."""
+    kinds = {"float32": "Float32", "bfloat16": "BFloat16"}
+    lines = [f"#define WEIGHTS {kinds[layout.kind]}", "#include <cstdint>"]
+    for name, value in layout.shapes.items():
+        if isinstance(value, Mapping):
+            inner = [f"  static {_constant(key, part)}" for key, part in value.items()]
+            lines += [f"struct {name} {{", *inner, "};"]
+        else:
+            lines.append(_constant(name, value))
+    return "\n".join(lines) + "\n"
+
+
+def _constant(name: str, value: Any) -> str:
+    """Write one constant."""
+    if isinstance(value, bool):
+        return f"constexpr bool {name} = {str(value).lower()};"
+    if isinstance(value, float):
+        return f"constexpr float {name} = {value!r}f;"
+    if isinstance(value, int):
+        return f"constexpr int64_t {name} = {value};"
+    if value and isinstance(value[0], list):
+        rows = ", ".join("{" + ", ".join(map(str, row)) + "}" for row in value)
+        return f"constexpr int64_t {name}[][{len(value[0])}] = {{{rows}}};"
+    return f"constexpr int64_t {name}[] = {{{', '.join(map(str, value))}}};"
+
+
+def _text() -> str:
+    return files("typica.engines.gated").joinpath("kernel.cpp").read_text()
+
+
+def _streaming(*kinds: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Join arrays, kind by kind, in memory of huge pages where the system has them.
+
+    Weights that are read from end to end at every sample would miss the TLB otherwise.
+    """
+    joined = [np.concatenate(parts) for parts in kinds]
+    ends = np.cumsum([-(-part.nbytes // LINE) * LINE for part in joined])
+    memory = mmap.mmap(-1, int(ends[-1]))
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    placed = []
+    for begin, part in zip([0, *ends[:-1]], joined, strict=True):
+        place = np.frombuffer(memory, part.dtype, part.size, int(begin))
+        place[:] = part
+        placed.append(place)
+    return placed
+
+
+def _pointer(array: NDArray[Any] | None) -> int | None:
+    return None if array is None else array.ctypes.data
