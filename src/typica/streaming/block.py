@@ -26,7 +26,11 @@ class Block(NamedTuple):
 
 
 class Performance(Protocol):
-    """An iterator of blocks, endless or not, with the rate of its sound in hertz."""
+    """An iterator of blocks, endless or not.
+
+    Attributes:
+        rate: Hertz.
+    """
 
     rate: int
 
@@ -34,4 +38,5 @@ class Performance(Protocol):
 
     def __next__(self) -> Block: ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let go of what it holds; it is not asked for blocks after that."""

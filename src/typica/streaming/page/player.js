@@ -1,0 +1,119 @@
+import { Line } from "./line.js";
+
+const TELL_EVERY_MS = 5000;
+
+/** Lets a stream sound, by a worklet where the browser has one, else by an audio element. */
+export async function play(rate, page) {
+  const context = contextOf(rate);
+  const out = outputOf(context);
+  const source = context.audioWorklet
+    ? await WorkletSource.open(context, out, rate, page)
+    : new ElementSource(context, out, page);
+  await context.resume();
+  return { context, source, ...out, close: () => close(context, source) };
+}
+
+/** A context at the stream's own rate where the browser can; `?rate=48000` asks for another. */
+function contextOf(rate) {
+  const asked = Number(new URLSearchParams(location.search).get("rate")) || rate;
+  try {
+    return new AudioContext({ sampleRate: asked, latencyHint: "playback" });
+  } catch {
+    return new AudioContext({ latencyHint: "playback" });
+  }
+}
+
+function outputOf(context) {
+  const analyser = new AnalyserNode(context, { fftSize: 2048, smoothingTimeConstant: 0 });
+  const volume = new GainNode(context);
+  analyser.connect(volume).connect(context.destination);
+  return { analyser, volume };
+}
+
+function close(context, source) {
+  source.close();
+  context.close();
+}
+
+/** Samples of the socket, played by a worklet; words are told when their sound is heard. */
+class WorkletSource {
+  static async open(context, out, rate, page) {
+    await context.audioWorklet.addModule("worklet.js");
+    return new WorkletSource(context, out, rate, page);
+  }
+
+  constructor(context, out, rate, page) {
+    this.page = page;
+    this.waiting = [];
+    this.fares = { underruns: 0, buffer: 0 };
+    this.node = new AudioWorkletNode(context, "stream", {
+      numberOfInputs: 0,
+      outputChannelCount: [1],
+      processorOptions: { rate },
+    });
+    this.node.connect(out.analyser);
+    this.node.port.onmessage = ({ data }) => this.follow(data);
+    this.line = new Line(this);
+    this.timer = setInterval(() => this.tell(), TELL_EVERY_MS);
+  }
+
+  samples(at, codes) {
+    this.node.port.postMessage({ at, codes });
+  }
+
+  words(message) {
+    if (message.type === "block") {
+      this.waiting.push(message);
+      return;
+    }
+    if (message.type === "state") this.greet();
+    if (message.type === "end") this.node.port.postMessage({ ended: true });
+    this.page.words(message);
+  }
+
+  /** A socket that was opened anew may go on elsewhere in the stream. */
+  greet() {
+    this.waiting = [];
+    this.node.port.postMessage({ ended: false });
+  }
+
+  broken() {
+    this.page.broken();
+  }
+
+  follow(fares) {
+    this.fares = fares;
+    while (this.waiting.length && this.waiting[0].at <= fares.position) {
+      this.page.words(this.waiting.shift());
+    }
+    this.page.fares(fares);
+  }
+
+  tell() {
+    this.line.say({ underruns: this.fares.underruns, buffer_s: this.fares.buffer });
+  }
+
+  close() {
+    clearInterval(this.timer);
+    this.line.close();
+    this.node.disconnect();
+  }
+}
+
+/** A browser allows worklets only at localhost or over HTTPS; an element plays anywhere. */
+class ElementSource {
+  constructor(context, out, page) {
+    this.element = new Audio("stream.flac");
+    context.createMediaElementSource(this.element).connect(out.analyser);
+    this.element.onerror = () => page.broken();
+    this.element.play();
+    this.timer = setInterval(() => page.poll(), 1000);
+  }
+
+  close() {
+    clearInterval(this.timer);
+    this.element.pause();
+    this.element.removeAttribute("src");
+    this.element.load();
+  }
+}

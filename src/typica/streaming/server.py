@@ -1,0 +1,103 @@
+"""A stream over HTTP: a page, players, programs, many listeners on one generation."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+from typica.core.errors import MissingFeatureError
+from typica.streaming.errors import StreamError
+from typica.streaming.station import Station
+
+if TYPE_CHECKING:
+    import uvicorn
+
+MOST = 256  # connections at a time, stalled ones included
+PATIENCE_S = 2  # that connections get to end in
+MESSAGE = 4096  # bytes that a page may say at a time
+
+
+class Server:
+    """A web server in a thread of its own.
+
+    Attributes:
+        address: Where it is found, as in "http://127.0.0.1:8000".
+    """
+
+    def __init__(self, station: Station, host: str, port: int) -> None:
+        """Take the port; 0 takes any that is free.
+
+        Raises:
+            MissingFeatureError: starlette, uvicorn or websockets is not installed.
+            StreamError: The port is taken, or the host is not this machine.
+        """
+        self._server = _server(station)
+        self._socket = _bind(host, port)
+        shown = f"[{host}]" if ":" in host else host
+        self.address = f"http://{shown}:{self._socket.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._run, name="http", daemon=True)
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End when the connections do, or a little later."""
+        self._server.should_exit = True
+        self._thread.join(2 * PATIENCE_S)
+        self._socket.close()
+
+    def _run(self) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            self._server.run(sockets=[self._socket])
+
+
+def parse_address(address: str) -> tuple[str, int]:
+    """Return host and port of "127.0.0.1:8000", ":8000" or "8000".
+
+    Raises:
+        StreamError: It is no address.
+    """
+    host, _, port = address.rpartition(":")
+    if not (port.isdecimal() and int(port) < 1 << 16):
+        raise StreamError(f"--http takes HOST:PORT, as in 127.0.0.1:8000, got {address!r}")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _server(station: Station) -> uvicorn.Server:
+    try:
+        import uvicorn
+        import websockets  # noqa: F401
+
+        from typica.streaming.routes import application
+    except ImportError as error:
+        packages = "starlette, uvicorn and websockets"
+        raise MissingFeatureError("listening over HTTP", packages, "studio") from error
+    return uvicorn.Server(
+        uvicorn.Config(
+            application(station),
+            ws="websockets-sansio",
+            ws_max_size=MESSAGE,
+            ws_per_message_deflate=False,
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            limit_concurrency=MOST,
+            timeout_graceful_shutdown=PATIENCE_S,
+        )
+    )
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=MOST)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise StreamError(
+            f"cannot listen at {host}:{port}: {reason}; choose another with --http {host}:PORT"
+        ) from error

@@ -1,0 +1,56 @@
+"""What a broadcast says of itself to those who listen from afar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from typica.streaming.broadcast import Broadcast
+from typica.streaming.chronicle import as_json
+
+EVENTS = 50  # the newest, that a newcomer is told
+PREFIX = "typica_stream_"
+
+
+@dataclass(frozen=True)
+class Station:
+    """A broadcast, and what plays in it.
+
+    Attributes:
+        broadcast: The broadcast.
+        title: Name of the run.
+        engine: What computes.
+        limits: The least and the greatest usual value of readings, by name; either may be None.
+    """
+
+    broadcast: Broadcast
+    title: str = "typica"
+    engine: str = ""
+    limits: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+
+    def state(self) -> dict[str, Any]:
+        """Return all that a page wants to know at first."""
+        chronicle = self.broadcast.chronicle
+        return as_json(
+            {
+                "title": self.title,
+                "engine": self.engine,
+                "rate": self.broadcast.rate,
+                "limits": self.limits,
+                "reading": chronicle.reading,
+                "events": chronicle.newest(EVENTS),
+                "counts": chronicle.counts,
+                "metrics": self.broadcast.metrics(),
+                "ended": self.broadcast.finished.is_set(),
+            }
+        )
+
+    def prometheus(self) -> str:
+        """Return the metrics and the newest reading in the text format of Prometheus."""
+        lines = [f"{PREFIX}{name} {value:g}" for name, value in self.broadcast.metrics().items()]
+        for name, value in self.broadcast.chronicle.reading.items():
+            lines.append(f'{PREFIX}reading{{name="{name}"}} {value:g}')
+        for kind, count in self.broadcast.chronicle.counts.items():
+            lines.append(f'{PREFIX}events{{kind="{kind}"}} {count}')
+        return "\n".join(lines) + "\n"
