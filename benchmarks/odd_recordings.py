@@ -35,7 +35,7 @@ from typica.data.corpus import Corpus, open_corpus
 from typica.data.folder import FolderSource
 from typica.data.sound import read_audio
 from typica.decoding.sampling import draw_samples
-from typica.engines.compile import compile_sampler
+from typica.engines.compile import engine_for
 from typica.evaluation.baselines import fit_baselines
 from typica.signal.resample import resample
 from typica.typicality.detectors.batch import BatchTypicalityTest
@@ -299,7 +299,7 @@ def martingale_figures(run: Run, heard: dict[str, list[Heard]]) -> dict[str, flo
         OWN_SAMPLES,
         length,
         generator=seeded(0, run.device),
-        sampler=compile_sampler(run.model),
+        engine=engine_for(run.model),
         progress=Bars(),
     ).audio
     own = p_value(martingale_score(run.model, drawn).z).numpy()

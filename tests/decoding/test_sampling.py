@@ -52,7 +52,7 @@ def test_after_a_prompt_it_goes_on_from_there(model):
 def test_a_prompt_is_read_in_blocks_without_changing_what_follows(model, monkeypatch):
     prompt = draw_audio(model, 1, 60, generator=seeded(2))
     whole = draw_audio(model, 1, 20, prompt=prompt, generator=seeded(3))
-    monkeypatch.setattr("typica.decoding.sampling.BLOCK", 7)
+    monkeypatch.setattr("typica.core.engine.BLOCK", 7)
     assert torch.equal(draw_audio(model, 1, 20, prompt=prompt, generator=seeded(3)), whole)
 
 
@@ -62,9 +62,16 @@ def test_nearly_no_temperature_is_the_likeliest_choice(model):
     assert torch.equal(model.symbols(audio), likeliest)
 
 
-@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan"), float("inf")])
-def test_no_temperature_is_refused(model, temperature):
-    with pytest.raises(ConfigError, match="temperature must be above 0"):
+def test_without_temperature_it_is_the_likeliest_choice_and_no_other_was_possible(model):
+    drawn = ancestral(model, 1, 30, temperature=0.0, generator=seeded(1))
+    likeliest = model.conditionals(drawn.audio).logits.argmax(-1)
+    assert torch.equal(model.symbols(drawn.audio), likeliest)
+    assert drawn.log_draw.item() == 0
+
+
+@pytest.mark.parametrize("temperature", [-1.0, float("nan"), float("inf")])
+def test_what_is_no_temperature_is_refused(model, temperature):
+    with pytest.raises(ConfigError, match="temperature must be at least 0"):
         draw_audio(model, 1, 10, temperature=temperature)
 
 

@@ -1,4 +1,7 @@
-"""The sampler of gated stacks: the module's numbers, whatever the configuration."""
+"""The engine of gated networks: the module's numbers, whatever the configuration."""
+
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -6,23 +9,33 @@ from torch.distributions import Normal
 
 from typica.core import registry
 from typica.core.condition import Track
+from typica.core.engine import StepEngine
+from typica.core.errors import RunError
 from typica.core.randomness import seeded
-from typica.decoding.sampling import ancestral
-from typica.engines.compile import compile_sampler
+from typica.core.spread import spread
+from typica.engines.compile import compile
 
 CONFIGURATIONS = [
     {},
     {"weight_norm": True},
     {"tied": True, "head": [8]},
+    {"head": []},
+    {"head": [24, 40]},
     {"kernel": 3, "input_kernel": 2},
     {"kernel": 1},
+    {"kernel": 4, "layers": 3, "stacks": 2, "channels": 20, "gate": 12, "skip": 72},
     {"embedding": 6, "bias": False},
+    {"bits": 4},
     {"output": "logistics", "input": "scalar", "quantiser": "linear", "bits": 16},
+    {"output": "logistics", "components": 3, "bits": 8},
     {"output": "gaussian", "input": "scalar"},
     {"labels": 3},
     {"local": "roll", "local_channels": 5, "hop": 8, "upsampling": "learnt"},
+    {"local": "roll", "local_channels": 5, "hop": 8, "labels": 2, "kernel": 3},
     {"context_stacks": 1, "context_layers": 2, "context_pool": 4},
+    {"context_stacks": 2, "context_layers": 3, "context_pool": 3, "input_kernel": 3, "labels": 3},
 ]
+LEVELS = [settings for settings in CONFIGURATIONS if "output" not in settings]
 
 
 def build(settings):
@@ -36,10 +49,14 @@ def build(settings):
 def told(model, count):
     condition = {}
     if model.config.labels:
-        condition["label"] = Track(torch.arange(count) % 3)
+        condition["label"] = Track(torch.arange(count) % model.config.labels)
     if model.config.local:
-        condition["roll"] = Track(torch.rand(count, 5, 260, generator=seeded(3)), 1000.0)
+        condition["roll"] = Track(torch.rand(count, 5, 320, generator=seeded(3)), 1000.0)
     return condition
+
+
+def audio_of(count, length):
+    return torch.rand(count, 1, length, generator=seeded(1)) * 2 - 1
 
 
 def parameters(distribution):
@@ -51,41 +68,220 @@ def parameters(distribution):
 
 @pytest.mark.parametrize(
     ("settings", "batch", "length"),
-    [(CONFIGURATIONS[0], 1, 2050), *((settings, 3, 250) for settings in CONFIGURATIONS)],
+    [
+        (CONFIGURATIONS[0], 1, 2050),
+        (CONFIGURATIONS[5], 64, 60),
+        (CONFIGURATIONS[-1], 17, 60),
+        *((settings, 3, 250) for settings in CONFIGURATIONS),
+    ],
 )
 def test_every_step_has_the_numbers_of_the_module(settings, batch, length):
-    model = build(settings)
-    sampler = compile_sampler(model)
-    audio = torch.rand(batch, 1, length, generator=seeded(1)) * 2 - 1
-    symbols = model.symbols(audio)
-    # After a prompt of 50, which the module reads.
-    _, state = model.advance(symbols[:, :50], model.start(batch, told(model, batch)))
-    expected, _ = model.advance(symbols[:, 50 : length - 1], state)
+    model, condition = build(settings), None
+    condition = told(model, batch)
+    audio = audio_of(batch, length + 50)
+    engine = compile(model, backend="c++")
+    state = engine.start(batch, condition=condition, prompt=audio[..., :50])
 
-    stepped = []
-    for time in range(50, length - 1):
-        distribution, state = sampler.step(symbols[:, time], state)
-        stepped.append(parameters(distribution))
+    found, _ = engine.follow(model.symbols(audio)[:, 50:], state)
 
-    torch.testing.assert_close(torch.cat(stepped, 1), parameters(expected), atol=1e-4, rtol=1e-4)
+    expected = parameters(model.conditionals(audio, condition))[:, 50:]
+    torch.testing.assert_close(parameters(found), expected, atol=1e-4, rtol=1e-4)
 
 
-def test_a_model_without_stacks_has_no_sampler():
-    assert compile_sampler(torch.nn.Linear(2, 2)) is None
-
-
-def test_compiling_leaves_the_module_as_it_was():
-    model = build({"context_stacks": 1, "context_layers": 2, "context_pool": 4})
-    before = ancestral(model, 1, 40, generator=seeded(1)).audio
-
-    compile_sampler(model)
-
-    assert torch.equal(ancestral(model, 1, 40, generator=seeded(1)).audio, before)
-
-
-def test_what_is_drawn_with_it_is_as_likely_as_it_says():
+def test_a_step_is_the_beginning_of_the_way():
     model = build({})
-    drawn = ancestral(model, 2, 200, generator=seeded(1), sampler=compile_sampler(model))
+    engine, steps = compile(model), StepEngine(model)
+    one, other = engine.start(2), steps.start(2)
+
+    for symbols in torch.randint(0, 256, (20, 2), generator=seeded(1)):
+        found, one = engine.step(one)
+        expected, other = steps.step(other)
+        torch.testing.assert_close(found.logits, expected.logits, atol=1e-4, rtol=1e-4)
+        one, other = one.then(symbols), other.then(symbols)
+
+
+@pytest.mark.parametrize("settings", LEVELS, ids=str)
+def test_draws_are_those_of_the_module_and_as_likely_as_they_say(settings):
+    model = build(settings)
+    engine, condition = compile(model, backend="c++"), told(model, 3)
+    state = engine.start(3, condition=condition)
+
+    drawn = engine.draw(state, 200, temperature=0.8, generator=seeded(1), spread=True)
+
+    audio = model.render(drawn.symbols)
+    conditionals = model.conditionals(audio, condition)
+    tempered = (conditionals.logits / 0.8).log_softmax(-1)
+    log_draw = tempered.gather(-1, drawn.symbols[..., None])[..., 0]
+    close = {"atol": 1e-3, "rtol": 1e-3}
+    torch.testing.assert_close(drawn.log_prob, conditionals.log_prob(drawn.symbols), **close)
+    torch.testing.assert_close(drawn.log_draw, log_draw, **close)
+    for found, expected in zip(
+        (drawn.entropy, drawn.varentropy), spread(conditionals), strict=True
+    ):
+        torch.testing.assert_close(found, expected, **close)
+
+
+@pytest.mark.parametrize(
+    "settings", [settings for settings in CONFIGURATIONS if "output" in settings], ids=str
+)
+def test_draws_of_amplitudes_are_as_likely_as_they_say(settings):
+    model = build(settings)
+    engine = compile(model, backend="c++")
+
+    drawn = engine.draw(engine.start(3), 200, temperature=0.8, generator=seeded(1), spread=True)
+
+    conditionals = model.conditionals(model.render(drawn.symbols))
+    expected = conditionals.log_prob(drawn.symbols)
+    torch.testing.assert_close(drawn.log_prob, expected, atol=1e-2, rtol=1e-3)
+    assert drawn.log_draw.sum() > drawn.log_prob.sum()
+    torch.testing.assert_close(drawn.entropy, spread(conditionals)[0], atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("output", ["categorical", "logistics", "gaussian"])
+def test_draws_follow_the_distributions_that_they_are_drawn_from(output):
+    scalar = {"input": "scalar", "bits": 4, "components": 3} if output != "categorical" else {}
+    model = build({"output": output, "bits": 4} | scalar)
+    engine = compile(model, backend="c++")
+    count = 20_000
+
+    drawn = engine.draw(engine.start(count), 1, generator=seeded(1))
+
+    first = StepEngine(model).step(StepEngine(model).start(1))[0]
+    if output == "gaussian":
+        z = (drawn.symbols - first.loc) / first.scale
+        inside = drawn.symbols.abs() < 1  # the others were clipped
+        for level in (-1.0, -0.5, 0.5, 1.0):
+            share = Normal(0.0, 1.0).cdf(torch.tensor(level)).item()
+            if inside.all():
+                assert abs((z < level).double().mean().item() - share) < 4 * 0.5 / count**0.5
+        return
+    levels = torch.arange(16)
+    expected = first.log_prob(levels[:, None, None])[:, 0, 0].exp().double()
+    seen = torch.bincount(drawn.symbols[:, 0], minlength=16).double()
+    chi_square = ((seen - count * expected) ** 2 / (count * expected).clamp_min(1e-3)).sum()
+    assert chi_square < 45  # 15 degrees of freedom: beyond it lies 1e-4
+
+
+@pytest.mark.parametrize("settings", CONFIGURATIONS, ids=str)
+def test_without_temperature_the_likeliest_is_taken(settings):
+    model = build(settings)
+    engine, steps, condition = compile(model, backend="c++"), StepEngine(model), told(model, 2)
+
+    drawn = engine.draw(engine.start(2, condition=condition), 20, temperature=0)
+
+    expected = steps.draw(steps.start(2, condition=condition), 20, temperature=0)
     torch.testing.assert_close(
-        drawn.log_prob, model.log_prob(drawn.audio).double(), atol=1e-2, rtol=1e-4
+        model.render(drawn.symbols), model.render(expected.symbols), atol=1e-3, rtol=0
     )
+    assert (drawn.log_draw == 0).all()
+
+
+@pytest.mark.parametrize("settings", [{}, CONFIGURATIONS[-1]], ids=str)
+@pytest.mark.parametrize("block", [1, 7, 64])
+def test_blocks_of_any_size_give_one_signal(settings, block):
+    model = build(settings)
+    engine, condition = compile(model, backend="c++"), told(model, 2)
+    whole = engine.draw(engine.start(2, condition=condition), 130, generator=seeded(1)).symbols
+
+    state, generator, parts = engine.start(2, condition=condition), seeded(1), []
+    while sum(part.shape[1] for part in parts) < 130:
+        drawn = engine.draw(state, block, generator=generator)
+        state = drawn.state
+        parts.append(drawn.symbols)
+
+    assert torch.equal(torch.cat(parts, 1)[:, :130], whole)
+
+
+@pytest.mark.parametrize("settings", CONFIGURATIONS, ids=str)
+def test_a_state_can_be_kept_split_and_saved(settings, tmp_path):
+    model = build(settings)
+    engine, condition = compile(model, backend="c++"), told(model, 3)
+    state = engine.draw(engine.start(3, condition=condition), 75, generator=seeded(1)).state
+    expected = engine.draw(state, 40, generator=seeded(2))
+
+    state.save(tmp_path / "state.safetensors")
+    loaded = compile(model, backend="c++").load(tmp_path / "state.safetensors")
+    again = engine.draw(loaded, 40, generator=seeded(2))
+    kept = engine.draw(state, 40, generator=seeded(2))
+    split = engine.draw(state.pick([2, 0, 2]), 40, temperature=0)
+    whole = engine.draw(state, 40, temperature=0)
+
+    assert torch.equal(kept.symbols, expected.symbols)
+    assert torch.equal(again.symbols, expected.symbols)
+    assert torch.equal(split.symbols, whole.symbols[[2, 0, 2]])
+
+
+def test_the_model_can_go_on_from_an_engine_s_state():
+    model = build(CONFIGURATIONS[-1])
+    engine, condition = compile(model, backend="c++"), told(model, 2)
+    state = engine.draw(engine.start(2, condition=condition), 76, generator=seeded(1)).state
+
+    found, _ = model.step(state.previous, state.leave())
+
+    expected, _ = engine.step(state)
+    torch.testing.assert_close(found.logits, expected.logits, atol=1e-4, rtol=1e-4)
+
+
+def test_streams_do_not_hear_one_another():
+    model = build({"kernel": 3})
+    engine = compile(model, backend="c++", threads=2)
+    audio = audio_of(20, 60)
+    symbols = model.symbols(audio)
+
+    together, _ = engine.follow(symbols, engine.start(20))
+
+    for stream in (0, 9, 10, 19):
+        alone, _ = engine.follow(symbols[stream : stream + 1], engine.start(1))
+        torch.testing.assert_close(alone.logits[0], together.logits[stream], atol=1e-5, rtol=1e-5)
+
+
+def test_rounded_weights_are_close_and_no_more():
+    model = build({"stacks": 2, "channels": 32, "gate": 32})
+    symbols = model.symbols(audio_of(1, 500))
+    exact = compile(model, backend="c++")
+    rounded = compile(model, backend="c++", weights="bfloat16")
+
+    expected, _ = exact.follow(symbols, exact.start(1))
+    found, _ = rounded.follow(symbols, rounded.start(1))
+
+    divergence = (expected.probs * (expected.logits - found.logits)).sum(-1).mean()
+    assert 0 < divergence < 1e-3
+    assert "bfloat16" in rounded.name
+    assert rounded.kernel.bytes < 0.75 * exact.kernel.bytes
+
+
+def test_the_state_of_another_model_is_refused(tmp_path):
+    engine, other = compile(build({})), compile(build({"kernel": 3}))
+    engine.start(1).save(tmp_path / "state")
+    with pytest.raises(RunError, match="is the state of another model"):
+        other.load(tmp_path / "state")
+
+
+def test_what_is_no_state_is_refused(tmp_path):
+    (tmp_path / "state").write_bytes(b"not a state")
+    with pytest.raises(RunError, match="is not a state that can be read"):
+        compile(build({})).load(tmp_path / "state")
+
+
+def test_a_state_goes_on_in_another_process(tmp_path):
+    model = build({})
+    engine = compile(model, backend="c++")
+    state = engine.draw(engine.start(1), 30, generator=seeded(1)).state
+    state.save(tmp_path / "state")
+    torch.save(model.state_dict(), tmp_path / "weights")
+
+    program = f"""
+import torch
+from typica.core import registry
+from typica.core.randomness import seeded
+from typica.engines.compile import compile
+model = registry.build("wavenet", "tiny")
+model.load_state_dict(torch.load({str(tmp_path / "weights")!r}))
+engine = compile(model.requires_grad_(False), backend="c++")
+state = engine.load({str(tmp_path / "state")!r})
+print(engine.draw(state, 30, generator=seeded(2)).symbols[0].tolist())
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    expected = engine.draw(state, 30, generator=seeded(2)).symbols[0].tolist()
+    assert told.stdout.strip() == str(expected), told.stderr

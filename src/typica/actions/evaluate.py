@@ -21,7 +21,7 @@ from typica.core.run import CHECKPOINTS, Run, find_run, load, runs_home
 from typica.data.corpus import Corpus, data_home, open_corpus
 from typica.data.sound import read_audio, write_audio
 from typica.decoding.sampling import draw_samples
-from typica.engines.compile import compile_sampler
+from typica.engines.compile import engine_for
 from typica.evaluation import figures
 from typica.evaluation.curves import Curves, read_curves
 from typica.evaluation.findings import Clip, Findings, clips
@@ -156,7 +156,7 @@ def _draw(
         length,
         generator=seeded(seed, run.device),
         condition=condition,
-        sampler=compile_sampler(run.model),
+        engine=engine_for(run.model),
         progress=progress,
     ).audio
 

@@ -11,7 +11,7 @@ from typica.core.condition import Condition, to_device
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded
 from typica.decoding.sampling import draw_samples
-from typica.engines.compile import compile_sampler
+from typica.engines.compile import engine_for
 
 
 class LoadedRun(core.Run):
@@ -51,7 +51,7 @@ class LoadedRun(core.Run):
             generator=seeded(seed, self.device),
             prompt=prompt,
             condition=to_device(condition, self.device),
-            sampler=compile_sampler(self.model),
+            engine=engine_for(self.model),
             progress=progress,
         ).audio
 

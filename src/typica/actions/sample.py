@@ -19,7 +19,7 @@ from typica.core.randomness import seeded
 from typica.core.run import Run, load
 from typica.data.sound import read_audio, write_audio
 from typica.decoding.sampling import Drawn, draw_samples
-from typica.engines.compile import compile_sampler
+from typica.engines.compile import Backend, Weights, engine_for
 
 
 class Samples(NamedTuple):
@@ -31,6 +31,8 @@ class Samples(NamedTuple):
         rate: Hertz.
         prompt_s: Seconds of prompt at the beginning of each.
         real_time: Seconds of audio drawn in a second, all examples together.
+        engine: What computed.
+        cost: What weights of fewer bits cost, in one sentence; None for float32.
     """
 
     files: list[Path]
@@ -38,6 +40,8 @@ class Samples(NamedTuple):
     rate: int
     prompt_s: float
     real_time: float
+    engine: str
+    cost: str | None = None
 
 
 def sample(
@@ -53,6 +57,8 @@ def sample(
     like: str | None = None,
     out: Path = Path("samples"),
     device: str = "auto",
+    weights: Weights = "float32",
+    backend: Backend = "auto",
     progress: Progress = SILENT,
 ) -> Samples:
     """Draw audio and write it as WAV files, with a JSON file that says how it was made.
@@ -61,7 +67,8 @@ def sample(
         run: A run or one of its checkpoints.
         seconds: Length of each example, without the prompt.
         count: Examples.
-        temperature: Below 1, the model is surer of itself (autoregressive systems).
+        temperature: Below 1, the model is surer of itself, and at 0 it takes the most likely each
+            time (autoregressive systems).
         seed: The same seed gives the same samples on the same machine.
         prompt: A recording to go on from (autoregressive systems).
         normalise_prompt: Make it as loud as the run's recordings were made; False for an
@@ -70,6 +77,8 @@ def sample(
         like: Recording of the run's corpus whose frames to follow, for a run that is told any.
         out: Folder for the files.
         device: Where to compute.
+        weights: How an engine keeps them: see `typica.engines.compile.compile`.
+        backend: What it computes with.
         progress: Hears how far it is.
 
     Raises:
@@ -82,6 +91,7 @@ def sample(
     past_length = 0 if past is None else past.shape[-1]
     length = max(1, round(seconds * opened.rate))
     condition = condition_for(opened, count, length, prompt=past_length, label=label, like=like)
+    engine = engine_for(opened.model, weights=weights, backend=backend, say=progress.say)
     began = time.perf_counter()
     drawn = draw_samples(
         opened.model,
@@ -91,7 +101,7 @@ def sample(
         generator=seeded(seed, opened.device),
         prompt=past,
         condition=condition,
-        sampler=compile_sampler(opened.model),
+        engine=engine,
         progress=progress,
     )
     real_time = count * seconds / (time.perf_counter() - began)
@@ -99,9 +109,10 @@ def sample(
     if past is not None:
         audio = torch.cat([past.cpu().expand(count, -1, -1), audio], -1)
     asked = {"temperature": temperature, "seed": seed, "label": label, "like": like}
+    asked |= {"engine": drawn.engine}
     made = {"run": str(opened.path), "prompt": str(prompt or ""), "prompt_s": prompt_s}
     files = _write(out, f"{opened.name}-seed{seed}", audio, opened.rate, asked | made, drawn)
-    return Samples(files, audio, opened.rate, prompt_s, real_time)
+    return Samples(files, audio, opened.rate, prompt_s, real_time, drawn.engine)
 
 
 def _read_prompt(run: Run, path: Path | None, normalise: bool) -> Tensor | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -29,6 +29,14 @@ def sample(
         "samples"
     ),
     device: Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")] = "auto",
+    weights: Annotated[
+        Literal["float32", "bfloat16"],
+        typer.Option(help="float32, or bfloat16: faster, and it says what that costs."),
+    ] = "float32",
+    engine: Annotated[
+        Literal["auto", "c++", "numba", "torch"],
+        typer.Option(help="What computes; auto takes the fastest."),
+    ] = "auto",
 ) -> None:
     """Draw audio from a trained run.
 
@@ -36,6 +44,8 @@ def sample(
       typica sample chorales --seconds 10 --count 4 --temperature 0.95 --seed 1 -o out/
 
       typica sample runs/my_album/checkpoints/step-00002000 --prompt riff.wav
+
+      typica sample chorales --seconds 60 --weights bfloat16
     """
     import sys
 
@@ -53,9 +63,14 @@ def sample(
         like=like,
         out=out,
         device=device,
+        weights=weights,
+        backend=engine,
         progress=Bars(),
     )
     for path in drawn.files:
         print(path)
     seam = f"; the prompt ends at {drawn.prompt_s:.2f} s" if drawn.prompt_s else ""
-    print(f"drawn at {drawn.real_time:.3g} times real time{seam}", file=sys.stderr)
+    by = f"drawn at {drawn.real_time:.3g} times real time by {drawn.engine}"
+    print(f"{by}{seam}", file=sys.stderr)
+    if drawn.cost:
+        print(drawn.cost, file=sys.stderr)

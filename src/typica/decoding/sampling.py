@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from typica.core.condition import Condition
+from typica.core.engine import Engine, StepEngine, check_draw
 from typica.core.errors import ConfigError
-from typica.core.model import BLOCK, AutoregressiveModel, Model, State
+from typica.core.model import AutoregressiveModel, Model
 from typica.core.progress import SILENT, Progress
-from typica.core.randomness import draw
-from typica.core.temperature import tempered
 from typica.expressions import cached
 
-TELL_EVERY = 256  # samples between two movements of the bar
+TOLD_EVERY = 1024  # samples between two movements of the bar
 
 
 class Drawn(NamedTuple):
@@ -28,11 +26,13 @@ class Drawn(NamedTuple):
             is not autoregressive.
         log_draw: Log-likelihood under the distributions it was drawn from (they differ from the
             model's at temperatures other than 1), in nats, shape (count,), or None.
+        engine: What computed.
     """
 
     audio: Tensor
     log_prob: Tensor | None = None
     log_draw: Tensor | None = None
+    engine: str = "torch"
 
 
 def draw_audio(model: Model, count: int, length: int, **settings: Any) -> Tensor:
@@ -49,7 +49,7 @@ def draw_samples(
     generator: torch.Generator | None = None,
     prompt: Tensor | None = None,
     condition: Condition | None = None,
-    sampler: AutoregressiveModel | None = None,
+    engine: Engine | None = None,
     progress: Progress = SILENT,
 ) -> Drawn:
     """Draw from any model.
@@ -71,7 +71,7 @@ def draw_samples(
                 generator=generator,
                 prompt=prompt,
                 condition=condition,
-                sampler=sampler,
+                engine=engine,
                 progress=progress,
             )
     if temperature != 1 or prompt is not None:
@@ -91,7 +91,7 @@ def ancestral(
     generator: torch.Generator | None = None,
     prompt: Tensor | None = None,
     condition: Condition | None = None,
-    sampler: AutoregressiveModel | None = None,
+    engine: Engine | None = None,
     progress: Progress = SILENT,
 ) -> Drawn:
     """Draw symbol after symbol, each from its distribution given those before.
@@ -100,53 +100,36 @@ def ancestral(
         model: An autoregressive model.
         count: Examples, drawn side by side.
         length: Symbols of each.
-        temperature: 1 draws what the model says; less is more sure of itself.
+        temperature: 1 draws what the model says; less is more sure of itself, 0 takes the most
+            likely.
         generator: Where the randomness comes from.
         prompt: Audio to go on from, (1 or count, channels, time).
         condition: What the model is told; it begins where the prompt does.
-        sampler: What takes the steps, where a faster one than the model was made of it
+        engine: What takes the steps, where something faster than the model was compiled of it
             (`typica.engines`).
         progress: Hears how far it is.
 
     Raises:
-        ConfigError: The temperature is not positive.
+        ConfigError: The temperature is below 0, or there is nothing to draw.
     """
-    if not 0 < temperature < math.inf:  # which NaN is not either
-        raise ConfigError(f"temperature must be above 0, got {temperature:g}")
-    with torch.inference_mode():
-        symbol, state = _begin(model, count, prompt, condition)
-        symbols = []
-        log_prob = log_draw = torch.zeros(count, dtype=torch.float64, device=symbol.device)
-        with progress.task("sampling", total=length, unit="samples") as task:
-            for index in range(length):
-                distribution, state = (sampler or model).step(symbol, state)
-                chosen = tempered(distribution, temperature)
-                drawn = draw(chosen, generator)
-                log_prob = log_prob + distribution.log_prob(drawn)[:, 0]
-                if chosen is not distribution:
-                    log_draw = log_draw + chosen.log_prob(drawn)[:, 0]
-                symbol = drawn[:, 0]
-                symbols.append(symbol)
-                if index % TELL_EVERY == TELL_EVERY - 1:
-                    task.advance(TELL_EVERY)
-            task.advance(length % TELL_EVERY)
-        audio = model.render(torch.stack(symbols, 1))
-    if temperature == 1:
-        log_draw = log_prob
-    # Copies outside of inference mode: what is returned may be trained on.
-    return Drawn(audio.clone(), log_prob.clone(), log_draw.clone())
+    check_draw(length, temperature)
+    engine = engine or StepEngine(model)
+    state = engine.start(count, condition=condition, prompt=prompt)
+    symbols = []
+    log_prob = log_draw = torch.zeros(count, dtype=torch.float64)
+    with progress.task("sampling", total=length, unit="samples") as task:
+        for begin in range(0, length, TOLD_EVERY):
+            some = min(TOLD_EVERY, length - begin)
+            drawn = engine.draw(state, some, temperature=temperature, generator=generator)
+            log_prob = log_prob + _total(drawn.log_prob)
+            log_draw = log_draw + _total(drawn.log_draw)
+            symbols.append(drawn.symbols)
+            state = drawn.state
+            task.advance(some)
+    audio = model.render(torch.cat(symbols, 1))
+    return Drawn(audio, log_prob, log_draw, engine.name)
 
 
-def _begin(
-    model: AutoregressiveModel, count: int, prompt: Tensor | None, condition: Condition | None
-) -> tuple[Tensor, State]:
-    """Return the last symbol before the first draw, and the state that has not read it yet."""
-    state = model.start(count, condition)
-    device = next(model.parameters()).device
-    silence = torch.full((count, 1), model.initial, device=device)
-    if prompt is None:
-        return silence[:, 0], state
-    past = model.symbols(prompt.to(device)).expand(count, -1)
-    for block in torch.cat([silence, past[:, :-1]], 1).split(BLOCK, 1):
-        _, state = model.advance(block, state)
-    return past[:, -1], state
+def _total(nats: Tensor) -> Tensor:
+    # In float32 the sum over a minute of audio loses the third decimal.
+    return nats.cpu().double().sum(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -70,12 +70,17 @@ def compile(  # noqa: A001 - what it is called as `engines.compile`
     return GatedEngine(model, network, kernel, digest(model), threads or torch.get_num_threads())
 
 
+def engine_for(model: Model, **settings: Any) -> Engine | None:
+    """Return `compile` of an autoregressive model, and None for another: it has no steps."""
+    return compile(model, **settings) if isinstance(model, AutoregressiveModel) else None
+
+
 def digest(model: nn.Module) -> str:
     """Return a hash of a model's weights and settings."""
     told = hashlib.blake2b(repr(getattr(model, "config", "")).encode(), digest_size=16)
     for name, tensor in sorted(model.state_dict().items()):
         told.update(name.encode())
-        told.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        told.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return told.hexdigest()
 
 

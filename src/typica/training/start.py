@@ -14,7 +14,7 @@ from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded
 from typica.core.run import checkpoints
 from typica.decoding.sampling import draw_audio
-from typica.engines.compile import compile_sampler
+from typica.engines.compile import engine_for
 from typica.training import checkpoint
 from typica.training.held_out import held_out_bits
 from typica.training.job import Job
@@ -96,6 +96,6 @@ def _sampler(job: Job, model: Model, device: torch.device) -> Sampler:
         generator = seeded(job.settings.training.seed, device)
         settings = {"generator": generator, "condition": condition}
         # Made anew each time: it holds the weights as they are now.
-        return draw_audio(model, 1, length, sampler=compile_sampler(model), **settings)[0]
+        return draw_audio(model, 1, length, engine=engine_for(model), **settings)[0]
 
     return sample

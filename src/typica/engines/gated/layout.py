@@ -148,7 +148,9 @@ def _stack(layout: Layout, stack: GatedStack, told: tuple[int, int, int]) -> dic
         _place_far(layout, layer, taps)
     shape |= _told(layout, layers, told)
     biases = [_array(layer.skip_bias) for layer in layers if layer.skip_bias is not None]
-    shape["SKIP_BIAS_AT"] = layout.keep(np.sum(biases, 0) if biases else np.zeros(stack.width))
+    shape["SKIP_BIAS_AT"] = layout.keep(
+        np.sum(biases, 0) if biases else np.zeros(stack.width, np.float32)
+    )
     return shape
 
 
@@ -162,9 +164,9 @@ def _layer(layout: Layout, shape: dict[str, Any], layer: GatedLayer) -> dict[str
             places["TAP_AT"][tap] = layout.place(taps[tap], channels)
     places["RESIDUAL_AT"] = layout.place(_array(layer.residual), gate)
     places["SKIP_AT"] = layout.place(_array(layer.skip), gate)
-    bias = np.zeros(layer.taps.shape[2]) if layer.bias is None else _array(layer.bias)
+    bias = np.zeros(layer.taps.shape[2], np.float32) if layer.bias is None else _array(layer.bias)
     residual = layer.residual_bias
-    own = np.zeros(layer.taps.shape[1]) if residual is None else _array(residual)
+    own = np.zeros(layer.taps.shape[1], np.float32) if residual is None else _array(residual)
     places["BIAS_AT"] = layout.keep(_halves(layout, bias))
     layout.keep(own)
     return places

@@ -79,14 +79,15 @@ class _Call(ctypes.Structure):
 def header(layout: Layout) -> str:
     """Write the constants that stand before the kernel's text."""
     kinds = {"float32": "Float32", "bfloat16": "BFloat16"}
-    lines = [f"#define WEIGHTS {kinds[layout.kind]}", "#include <cstdint>"]
+    # Without a name: constants of structs would be one for all libraries that a process loads.
+    lines = [f"#define WEIGHTS {kinds[layout.kind]}", "#include <cstdint>", "namespace {"]
     for name, value in layout.shapes.items():
         if isinstance(value, Mapping):
             inner = [f"  static {_constant(key, part)}" for key, part in value.items()]
             lines += [f"struct {name} {{", *inner, "};"]
         else:
             lines.append(_constant(name, value))
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "}", ""])
 
 
 def _constant(name: str, value: Any) -> str:
