@@ -1,0 +1,142 @@
+"""The monitor of a run: read where it lies, or calibrated on what was held out of its corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from torch import Tensor
+
+from typica.core.engine import Engine
+from typica.core.errors import DataError, RunError
+from typica.core.files import DiskError, digest
+from typica.core.progress import SILENT, Progress
+from typica.core.run import WEIGHTS, Run
+from typica.data.corpus import Corpus, Recording, open_corpus
+from typica.typicality.monitor.grid import WINDOWS_S
+from typica.typicality.monitor.monitor import ALARMS_PER_HOUR, Monitor
+
+FILE = "monitor.json"
+CALIBRATION_S = 600.0  # of held-out recordings, at most: it is waited for
+SPLITS = ("valid", "test")  # the first that holds anything
+
+
+def monitor_for(
+    run: Run,
+    engine: Engine,
+    *,
+    alarms_per_hour: float = ALARMS_PER_HOUR,
+    seconds: float = CALIBRATION_S,
+    progress: Progress = SILENT,
+) -> Monitor:
+    """Return the monitor of a run.
+
+    The file `monitor.json` beside its weights, if it is of these weights and of so many alarms;
+    else one that is calibrated now on recordings held out of the run's corpus, and kept beside
+    the weights; else, where the corpus is not at hand, one that knows only what needs no
+    recordings: the martingale and silence.
+
+    Args:
+        run: The run or a checkpoint, of an autoregressive system.
+        engine: Of its model.
+        alarms_per_hour: False alarms that may be.
+        seconds: Held-out recordings to calibrate on, at most.
+        progress: Hears what is done, and what the monitor cannot do.
+    """
+    found = find_monitor(run, progress)
+    if found is not None and found.calibration.get("alarms_per_hour") == alarms_per_hour:
+        return found
+    try:
+        corpus = corpus_of(run)
+        recordings = held_out(corpus, seconds)
+        fitted = _calibrate(run, engine, corpus, recordings, alarms_per_hour, progress)
+    except (DataError, RunError) as error:
+        progress.say(
+            f"the monitor only knows drift of the drawing and silence, no loops and no noise: "
+            f"it could not be calibrated, for {error}"
+        )
+        return Monitor.uncalibrated(run.rate, alarms_per_hour=alarms_per_hour)
+    return fitted
+
+
+def find_monitor(run: Run, progress: Progress = SILENT) -> Monitor | None:
+    """Return the monitor that lies beside a run's weights, if it is theirs."""
+    path = run.path / FILE
+    if not path.is_file():
+        return None
+    try:
+        found = Monitor.load(path)
+    except RunError as error:
+        progress.say(str(error))
+        return None
+    if found.rate != run.rate or found.calibration.get("weights") != digest(run.path / WEIGHTS):
+        progress.say(f"{path} is of other weights: the run was trained further")
+        return None
+    return found
+
+
+def corpus_of(run: Run) -> Corpus:
+    """Open the corpus a run was trained on, where it lay or by its name.
+
+    Raises:
+        DataError: It is not at hand, or is another by now.
+    """
+    own = run.config.get("corpus", {})
+    path = Path(own.get("path") or "")
+    if not own.get("name"):
+        raise DataError(f"{run.name} does not say what it was trained on")
+    corpus = open_corpus(path if own.get("path") and path.is_dir() else own["name"])
+    if corpus.fingerprint != own.get("fingerprint") or corpus.rate != run.rate:
+        raise DataError(f"the corpus {corpus.name} is not as it was when {run.name} was trained")
+    return corpus
+
+
+def held_out(corpus: Corpus, seconds: float) -> list[Recording]:
+    """Choose whole recordings that were held out, spread evenly over all, to so many seconds.
+
+    Raises:
+        DataError: None was held out.
+    """
+    recordings = next((found for split in SPLITS if (found := corpus.recordings(split))), [])
+    if not recordings:
+        raise DataError(f"nothing was held out of the corpus {corpus.name}")
+    share = min(1.0, seconds * corpus.rate / sum(one.length for one in recordings))
+    count = max(1, round(share * len(recordings)))
+    return [recordings[number * len(recordings) // count] for number in range(count)]
+
+
+def _calibrate(
+    run: Run,
+    engine: Engine,
+    corpus: Corpus,
+    recordings: list[Recording],
+    alarms_per_hour: float,
+    progress: Progress,
+) -> Monitor:
+    minutes = sum(one.length for one in recordings) / corpus.rate / 60
+    progress.say(f"calibrating the monitor on {minutes:.0f} min of held-out recordings, once")
+    fitted = Monitor.fit(
+        engine,
+        _sounds(corpus, recordings),
+        rate=run.rate,
+        windows_s=WINDOWS_S,
+        alarms_per_hour=alarms_per_hour,
+        progress=progress,
+    )
+    notes = {
+        "weights": digest(run.path / WEIGHTS),
+        "corpus": corpus.name,
+        "split": recordings[0].split,
+        "date": date.today().isoformat(),
+    }
+    fitted = fitted.noting(**notes)
+    try:
+        fitted.save(run.path / FILE)
+    except DiskError as error:  # a run that may only be read plays none the worse
+        progress.say(f"the monitor is calibrated again next time: {error}")
+    return fitted
+
+
+def _sounds(corpus: Corpus, recordings: list[Recording]) -> Iterator[Tensor]:
+    return (corpus.audio(one) for one in recordings)

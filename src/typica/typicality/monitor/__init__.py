@@ -1,0 +1,1 @@
+"""The typicality monitor: watches a stream, and tells when it leaves what is typical."""

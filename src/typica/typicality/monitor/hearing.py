@@ -1,0 +1,92 @@
+"""Going through recordings with a model: what it says of them, and how they sound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from typica.core.engine import Engine
+from typica.core.errors import DataError
+from typica.core.progress import SILENT, Progress
+from typica.typicality.monitor.ear import Ear, Frames
+from typica.typicality.monitor.grid import FRAMES_A_TICK, Grid
+from typica.typicality.monitor.ledger import Steps
+from typica.typicality.surprisal import measure
+
+BLOCK_TICKS = 16
+
+
+class Heard(NamedTuple):
+    """A recording, or a stream, tick by tick: all that a monitor keeps of it.
+
+    Attributes:
+        totals: Excess surprisal, variance and entropy of each tick, (ticks, 3).
+        frames: How it sounds.
+    """
+
+    totals: NDArray[np.float64]
+    frames: Frames
+
+    def ticks(self) -> Iterator[tuple[NDArray[np.float64], Frames]]:
+        """Yield a tick after another."""
+        for number, totals in enumerate(self.totals):
+            part = slice(number * FRAMES_A_TICK, (number + 1) * FRAMES_A_TICK)
+            yield totals, Frames(*(column[part] for column in self.frames))
+
+
+def hear_all(
+    engine: Engine,
+    recordings: Iterable[Tensor],
+    grid: Grid,
+    progress: Progress = SILENT,
+) -> list[Heard]:
+    """Go through recordings, each (1, time), with the model; rests of a tick are left out.
+
+    What is kept of an hour at 8 kHz is 40 MB, and memory beyond that is that of a block.
+
+    Raises:
+        DataError: None is as long as a tick, or the model gives a sample no probability.
+    """
+    found = []
+    with progress.task("listening", unit="s") as task:
+        for audio in recordings:
+            found.append(hear(engine, audio, grid))
+            task.advance(audio.shape[-1] / grid.rate)
+    kept = [one for one in found if len(one.totals)]
+    if not kept:
+        raise DataError("no recording is long enough to calibrate the monitor on")
+    return kept
+
+
+def hear(engine: Engine, audio: Tensor, grid: Grid) -> Heard:
+    """Go through one recording, (1, time)."""
+    model = engine.model
+    device = next(model.parameters()).device
+    symbols = model.symbols(audio[None].to(device))
+    symbols = symbols[:, : symbols.shape[1] // grid.tick * grid.tick]
+    state, ear = engine.start(1), Ear.fresh(grid)
+    totals, heard = [np.zeros((0, 3))], [Frames.none()]
+    for block in symbols.split(BLOCK_TICKS * grid.tick, 1) if symbols.numel() else ():
+        distribution, state = engine.follow(block, state)
+        steps = [column[0].cpu().double().numpy() for column in measure(distribution, block)]
+        totals.append(tick_totals(Steps(-steps[0], *steps[1:]), grid))
+        frames, ear = ear.hear(as_mono(model.render(block)))
+        heard.append(frames)
+    columns = (np.concatenate(column) for column in zip(*heard, strict=True))
+    return Heard(np.concatenate(totals), Frames(*columns))
+
+
+def tick_totals(steps: Steps, grid: Grid) -> NDArray[np.float64]:
+    """Sum steps (ticks * tick,) up by ticks, (ticks, 3)."""
+    cut = (column.reshape(-1, grid.tick) for column in steps)
+    return np.array([Steps(*tick).totals for tick in zip(*cut, strict=True)]).reshape(-1, 3)
+
+
+def as_mono(audio: Tensor) -> NDArray[np.float32]:
+    """Return audio (1, 1, time) as an array (time,)."""
+    return audio[0, 0].to("cpu", torch.float32).numpy()
