@@ -131,7 +131,8 @@ class Chromium:
         assert self.process.stderr
         line = next(line for line in self.process.stderr if "DevTools listening on" in line)
         host = line.split("ws://")[1].split("/")[0]
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+        self.reader = threading.Thread(target=self.process.stderr.read, daemon=True)
+        self.reader.start()
         with urllib.request.urlopen(f"http://{host}/json/list", timeout=START_S) as answer:
             pages = [target for target in json.load(answer) if target["type"] == "page"]
         self.said: list[dict[str, Any]] = []
@@ -197,6 +198,9 @@ class Chromium:
         self.held.close()
         self.process.terminate()
         self.process.wait(10)
+        self.reader.join(10)
+        if self.process.stderr:
+            self.process.stderr.close()
 
 
 @contextmanager
@@ -211,10 +215,10 @@ def chromium(path: str, flags: tuple[str, ...] = ()) -> Iterator[Chromium]:
 
 
 @contextmanager
-def served(performance: Any) -> Iterator[tuple[Broadcast, str]]:
+def served(performance: Any, limits: Any = None) -> Iterator[tuple[Broadcast, str]]:
     """Stream a performance at a free port; give the broadcast and its address."""
     broadcast = Broadcast(performance, live=True)
-    server = Server(Station(broadcast, "ramp", "counting"), "127.0.0.1", 0)
+    server = Server(Station(broadcast, "ramp", "counting", limits or {}), "127.0.0.1", 0)
     server.start()
     broadcast.start()
     try:

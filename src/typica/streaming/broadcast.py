@@ -21,7 +21,7 @@ from typica.streaming.listener import Listener, Patience
 from typica.streaming.pace import Pace
 
 LEAD_S = 4.0  # that a live generation is ahead: what a listener can live from while it stalls
-MEASURED_S = 2.0  # of sound, after which the speed of the generation is known
+MEASURED_S = 2.0  # of sound, or of work, after which the speed of the generation is known
 FORGETTING = 0.05  # of the running mean of the speed, with each block
 
 
@@ -131,7 +131,7 @@ class Broadcast:
     @property
     def measured(self) -> bool:
         """Whether the speed of the generation is known by now."""
-        return self._speed.samples >= MEASURED_S * self.rate
+        return max(self._speed.worked_s, self._speed.samples / self.rate) >= MEASURED_S
 
     def _run(self) -> None:
         try:
@@ -205,17 +205,18 @@ class _Speed:
 
     Attributes:
         now: A running mean over the last blocks.
+        worked_s: Seconds of work.
     """
 
     def __init__(self, rate: int) -> None:
         self.rate, self.blocks, self.samples = rate, 0, 0
         self.now = 0.0
-        self._worked_s = 0.0
+        self.worked_s = 0.0
 
     def add(self, samples: int, seconds: float) -> None:
         self.blocks += 1
         self.samples += samples
-        self._worked_s += seconds
+        self.worked_s += seconds
         speed = samples / self.rate / max(seconds, 1e-9)
         weight = FORGETTING if self.blocks > 1 else 1.0
         # The mean of the inverse: a block that took long weighs more.
@@ -224,4 +225,4 @@ class _Speed:
 
     @property
     def mean(self) -> float:
-        return self.samples / self.rate / max(self._worked_s, 1e-9)
+        return self.samples / self.rate / max(self.worked_s, 1e-9)

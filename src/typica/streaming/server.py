@@ -97,7 +97,7 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=MOST)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = (error.strerror or str(error)).lower().split(" (while")[0]
         raise StreamError(
             f"cannot listen at {host}:{port}: {reason}; choose another with --http {host}:PORT"
         ) from error

@@ -11,6 +11,7 @@ from typica.streaming.chronicle import as_json
 
 EVENTS = 50  # the newest, that a newcomer is told
 PREFIX = "typica_stream_"
+Limits = Mapping[str, tuple[float | None, float | None]]
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Station:
     broadcast: Broadcast
     title: str = "typica"
     engine: str = ""
-    limits: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    limits: Limits = field(default_factory=dict)
 
     def state(self) -> dict[str, Any]:
         """Return all that a page wants to know at first."""

@@ -43,12 +43,12 @@ class Page {
     this.roll.start(this.player.analyser);
   }
 
-  stop() {
+  stop(reason = "Stopped") {
     at("play").setAttribute("aria-pressed", "false");
     this.roll.stop();
     this.player.close();
     this.player = null;
-    this.say("Stopped");
+    this.say(reason);
   }
 
   turn() {
@@ -98,11 +98,11 @@ class Page {
     at("buffer").textContent = `${buffer.toFixed(1)} s`;
     at("fill").value = buffer;
     at("underruns").textContent = underruns;
-    this.say(this.mood(buffer, lost, filling));
+    this.say(this.mood(lost, filling));
+    if (this.ended && buffer === 0) this.stop("The stream has ended");
   }
 
-  mood(buffer, lost, filling) {
-    if (this.ended && buffer === 0) return "The stream has ended";
+  mood(lost, filling) {
     if (filling && this.slow) return "Filling the buffer: the model is slower than real time";
     if (filling) return "Filling the buffer";
     return lost ? `Playing; ${(lost / this.state.rate).toFixed(1)} s were lost on the way` : "Playing";

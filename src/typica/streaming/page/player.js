@@ -67,7 +67,7 @@ class WorkletSource {
       return;
     }
     if (message.type === "state") this.greet();
-    if (message.type === "end") this.node.port.postMessage({ ended: true });
+    if (message.type === "end") this.end();
     this.page.words(message);
   }
 
@@ -75,6 +75,12 @@ class WorkletSource {
   greet() {
     this.waiting = [];
     this.node.port.postMessage({ ended: false });
+  }
+
+  /** What is in the buffer is still heard. */
+  end() {
+    this.node.port.postMessage({ ended: true });
+    this.line.close();
   }
 
   broken() {

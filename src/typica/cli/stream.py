@@ -1,0 +1,89 @@
+"""typica stream: music without an end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+if TYPE_CHECKING:
+    from typica.actions.stream import Aired
+
+
+def stream(
+    run: Annotated[str, Argument(help="A run, by name or folder, or one of its checkpoints.")],
+    out: Annotated[
+        str | None, Option("-o", "--out", help="FILE.wav, FILE.flac, FOLDER/, or - for a pipe.")
+    ] = None,
+    http: Annotated[
+        str | None, Option(help="Serve a page and endless files, as at 127.0.0.1:8000.")
+    ] = None,
+    seconds: Annotated[float | None, Option(help="Length; without an end if left out.")] = None,
+    temperature: Annotated[
+        float, Option(help="Below 1 the model is surer of itself, above 1 less sure.")
+    ] = 1.0,
+    seed: Annotated[int, Option(help="The same seed gives the same stream.")] = 0,
+    monitor: Annotated[
+        bool, Option("--monitor/--no-monitor", help="Watch for silence, loops and noise.")
+    ] = True,
+    report: Annotated[Path | None, Option(help="Write all that happened, as JSON.")] = None,
+    segment_seconds: Annotated[
+        float | None, Option(help="Write files of this length into a folder.")
+    ] = None,
+    keep: Annotated[int | None, Option(min=1, help="Keep so many segments.")] = None,
+    format_: Annotated[
+        str | None, Option("--format", help="raw, wav or flac, for pipes and segments.")
+    ] = None,
+    prompt: Annotated[Path | None, Option(help="A recording to go on from.")] = None,
+    label: Annotated[str | None, Option(help="Class to draw, where a run has any.")] = None,
+    device: Annotated[str, Option(help="cpu, cuda, mps or auto.")] = "auto",
+) -> None:
+    """Play from a trained run without an end: to the sound card, a file, a pipe, over HTTP.
+
+    Ctrl-C ends it; what was written is whole.
+
+    Examples:
+        typica stream my_album
+
+        typica stream my_album --http 127.0.0.1:8000
+
+        typica stream my_album -o - | aplay
+
+        typica stream my_album -o radio/ --segment-seconds 60 --keep 10 --report report.json
+    """
+    import sys
+
+    from typica.actions.stream import stream as act
+    from typica.cli._bars import Bars
+
+    aired = act(
+        run,
+        out=out,
+        http=http,
+        seconds=seconds,
+        temperature=temperature,
+        seed=seed,
+        monitor=monitor,
+        report=report,
+        segment_seconds=segment_seconds,
+        keep=keep,
+        format_=format_,
+        prompt=prompt,
+        label=label,
+        device=device,
+        progress=Bars(),
+    )
+    print(_summary(aired), file=sys.stderr)
+
+
+def _summary(aired: Aired) -> str:
+    """Say in a line what became of a stream."""
+    metrics = aired.metrics
+    words = [f"streamed {aired.seconds:.1f} s"]
+    words.append(f"generated at {metrics['real_time_factor']:.3g} times real time")
+    counts = aired.record["counts"].items()
+    words += [f"{count} times {kind}" for kind, count in counts] or ["no events"]
+    if metrics["underruns"] or metrics["late_blocks"]:
+        words.append(f"late by {metrics['late_seconds']:.1f} s")
+    return ", ".join(words)

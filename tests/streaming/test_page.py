@@ -1,0 +1,154 @@
+"""The page, in a real browser."""
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("starlette")
+pytest.importorskip("uvicorn")
+pytest.importorskip("websockets")
+
+from typica.streaming.block import Block  # noqa: E402
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+MEASURES = Path(__file__).parents[2] / "benchmarks" / "stream_page.py"
+needs_browser = pytest.mark.skipif(
+    not BROWSER, reason="no Chromium on this machine: apt install chromium"
+)
+pytestmark = [needs_browser, pytest.mark.timeout(120)]
+
+
+@pytest.fixture(scope="module")
+def measures():
+    """The benchmark's module: a ramp, a browser, a counter behind the worklet."""
+    spec = importlib.util.spec_from_file_location("stream_page", MEASURES)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def browser(measures):
+    with measures.chromium(BROWSER) as browser:
+        yield browser
+
+
+def test_every_sample_is_heard_one_after_the_other(measures, browser):
+    with measures.served(measures.Ramp()) as (broadcast, address):
+        heard = measures.count(browser, address, seconds=8)
+
+        assert heard["complaints"] == []
+        assert (heard["breaks"], heard["underruns"], heard["rate"]) == (0, 0, 16000)
+        assert heard["heard"] == pytest.approx(8 * 16000, rel=0.05)
+        assert browser.text("#status") == "Playing"
+        assert browser.text("#listeners") == "1"
+        assert broadcast.metrics()["late_blocks"] == 0
+
+        browser.click("#play")
+        browser.wait("document.querySelector('#status').textContent === 'Stopped'")
+
+
+class Sine:
+    """A tone at a quarter of the rate's half, with a reading out of its limits and an event."""
+
+    rate = 16000
+    limits = {"tone": (0.0, 1.0)}
+
+    def __init__(self, length=None):
+        self.at, self.length = 0, length
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self.length and self.at >= self.length:
+            raise StopIteration
+        at, self.at = self.at, self.at + 1600
+        audio = 0.5 * np.sin(2 * np.pi * 2000 * (at + np.arange(1600)) / 16000)
+        events = [{"at": at, "kind": "loop", "text": "Round and round."}] if at == 16000 else []
+        return Block(audio.astype(np.float32), at, {"tone": 2.0, "other_db": -3.0}, events)
+
+    def close(self):
+        pass
+
+
+# The energy that is not that of the tone, in decibels below it, of the newest second.
+IMPURITY = """
+(async () => {
+  const context = playing.context;
+  const analyser = new AnalyserNode(context, { fftSize: 16384, smoothingTimeConstant: 0 });
+  playing.connect(analyser);
+  await new Promise((done) => setTimeout(done, 800));
+  const samples = new Float32Array(analyser.fftSize);
+  analyser.getFloatTimeDomainData(samples);
+  const turn = (2 * Math.PI * 2000) / context.sampleRate;
+  const whole = context.sampleRate / 100; // samples of 20 periods
+  const count = Math.floor(samples.length / whole) * whole;
+  let [re, im, all] = [0, 0, 0];
+  for (let i = 0; i < count; i++) {
+    re += samples[i] * Math.cos(turn * i);
+    im += samples[i] * Math.sin(turn * i);
+    all += samples[i] ** 2;
+  }
+  const tone = (2 * (re ** 2 + im ** 2)) / count;
+  return [10 * Math.log10(Math.abs(all - tone) / tone), Math.sqrt((2 * tone) / count)];
+})()
+"""
+
+
+@pytest.mark.parametrize("rate", [48000, 44100])
+def test_a_context_of_another_rate_hears_the_same_tone(measures, browser, rate):
+    with measures.served(Sine()) as (_, address):
+        browser.open(f"{address}/?rate={rate}")
+        browser.wait("document.querySelector('#status')?.textContent === 'Ready'")
+        browser.click("#play")
+        browser.wait("document.querySelector('#status').textContent === 'Playing'")
+
+        impurity, amplitude = browser.evaluate(IMPURITY)
+
+        assert browser.evaluate("playing.context.sampleRate") == rate
+        assert amplitude == pytest.approx(0.5, abs=2e-3)
+        assert impurity < -60
+
+
+def test_the_page_shows_readings_limits_and_events_and_the_end(measures, browser):
+    with measures.served(Sine(length=48000), Sine.limits) as (_, address):
+        browser.open(address)
+        browser.wait("document.querySelector('#status')?.textContent === 'Ready'")
+        browser.click("#play")
+        browser.wait("document.querySelectorAll('.events li').length === 1")
+        browser.wait("document.querySelectorAll('.reading').length === 2")
+
+        assert browser.text(".events strong") == "loop"
+        assert browser.text(".outside span") == "tone"
+        assert browser.text(".outside small") == "usual: 0 to 1"
+
+        browser.wait("document.querySelector('#status').textContent === 'The stream has ended'")
+        browser.wait("document.querySelector('#play').ariaPressed === 'false'")
+        assert browser.text("#underruns") == "0"
+
+
+def test_a_page_goes_on_when_its_line_broke(measures, browser):
+    with measures.served(measures.Ramp()) as (broadcast, address):
+        browser.open(address)
+        browser.wait("document.querySelector('#status')?.textContent === 'Ready'")
+        browser.click("#play")
+        browser.wait("document.querySelector('#status').textContent === 'Playing'")
+
+        for listener in broadcast.listeners:
+            listener.dropped = True
+            listener.clear()
+
+        browser.wait("document.querySelector('#listeners').textContent === '1'")
+        browser.wait("document.querySelector('#status').textContent.startsWith('Playing')")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(700)
+def test_ten_minutes_pass_without_a_gap(measures, browser):
+    with measures.served(measures.Ramp()) as (_, address):
+        heard = measures.count(browser, address, seconds=600)
+        assert (heard["breaks"], heard["underruns"]) == (0, 0)
