@@ -31,7 +31,7 @@ import numpy as np
 
 from typica.streaming.block import Block
 from typica.streaming.broadcast import Broadcast
-from typica.streaming.server import Server
+from typica.streaming.server import Server, listen
 from typica.streaming.station import Station
 
 RATE = 16000
@@ -218,7 +218,7 @@ def chromium(path: str, flags: tuple[str, ...] = ()) -> Iterator[Chromium]:
 def served(performance: Any, limits: Any = None) -> Iterator[tuple[Broadcast, str]]:
     """Stream a performance at a free port; give the broadcast and its address."""
     broadcast = Broadcast(performance, live=True)
-    server = Server(Station(broadcast, "ramp", "counting", limits or {}), "127.0.0.1", 0)
+    server = Server(Station(broadcast, "ramp", "counting", limits or {}), listen("127.0.0.1:0"))
     server.start()
     broadcast.start()
     try:

@@ -8,6 +8,7 @@ import soundfile
 from typica.streaming.airing import Airing, speed
 from typica.streaming.errors import StreamError
 from typica.streaming.recording import Recording, Segments
+from typica.streaming.server import listen
 from typica.streaming.sink import Sink
 
 
@@ -75,7 +76,7 @@ def test_what_broke_is_told_and_what_was_heard_before_is_kept(air, perform, tmp_
 def test_a_sink_that_breaks_stops_no_one_else(air, perform, said, tmp_path):
     sinks = [Picky(StreamError("no more room")), Recording(tmp_path / "a.wav")]
 
-    aired = air(perform(60), sinks, http="127.0.0.1:0")
+    aired = air(perform(60), sinks, http=listen("127.0.0.1:0"))
 
     assert [str(error) for error in aired.errors] == ["no more room"]
     assert soundfile.info(tmp_path / "a.wav").frames == 60 * 400
@@ -84,7 +85,7 @@ def test_a_sink_that_breaks_stops_no_one_else(air, perform, said, tmp_path):
 
 def test_it_says_where_how_fast_and_what_happens(air, perform, said):
     event = {"at": 8000, "kind": "loop", "text": "It went round in a circle."}
-    performance = perform(80, events={20: [event]}, reading={"level": -20.0})
+    performance = perform(100, events={20: [event]}, reading={"level": -20.0})
     states = []
 
     def look():
@@ -93,7 +94,7 @@ def test_it_says_where_how_fast_and_what_happens(air, perform, said):
                 states.append(json.load(answer))
         return False
 
-    aired = air(performance, http="127.0.0.1:0", stop=look, title="demo", engine="by hand")
+    aired = air(performance, http=listen("127.0.0.1:0"), stop=look, title="demo", engine="by hand")
 
     assert said[0].startswith("listen at http://127.0.0.1:")
     assert said[1] == "0:00:01 loop: It went round in a circle."
@@ -107,5 +108,5 @@ def test_it_says_where_how_fast_and_what_happens(air, perform, said):
 
 def test_a_slow_generation_is_told_of_honestly():
     assert speed(3.14159, True) == "generated at 3.14 times real time"
-    assert "0.5 times real time, slower than it sounds; listeners will hear" in speed(0.5, True)
+    assert "0.5 times real time, slower than it sounds: listeners will hear" in speed(0.5, True)
     assert "-o FILE" in speed(0.5, False)

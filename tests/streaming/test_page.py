@@ -124,7 +124,7 @@ def test_the_page_shows_readings_limits_and_events_and_the_end(measures, browser
 
         assert browser.text(".events strong") == "loop"
         assert browser.text(".outside span") == "tone"
-        assert browser.text(".outside small") == "usual: 0 to 1"
+        assert browser.text(".outside small") == "0 to 1"
 
         browser.wait("document.querySelector('#status').textContent === 'The stream has ended'")
         browser.wait("document.querySelector('#play').ariaPressed === 'false'")

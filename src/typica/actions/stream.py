@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from typica.streaming.airing import Aired, Airing
 from typica.streaming.chronicle import as_json
 from typica.streaming.destination import Destination
 from typica.streaming.performance import perform
+from typica.streaming.server import listen
 from typica.training.interruption import Interruption
 
 
@@ -75,8 +77,9 @@ def stream(
     length = _length(seconds, opened.rate)
     place = Destination(None if out is None else str(out), format_, segment_seconds, keep)
     sinks = place.sinks(length=length, served=http is not None)
-    engine = compile_engine(_autoregressive(opened), say=progress.say)
-    with Interruption() as interruption:
+    with ExitStack() as held:
+        web = held.enter_context(listen(http)) if http else None
+        engine = compile_engine(_autoregressive(opened), say=progress.say)
         performance = perform(
             engine,
             opened,
@@ -87,17 +90,18 @@ def stream(
             monitor=monitor,
             progress=progress,
         )
+        progress.say(f"{opened.name} at {opened.rate} Hz, computed by {engine.name}")
         airing = Airing(
             performance,
             sinks,
-            http=http,
+            http=web,
             length=length,
             title=opened.name,
             engine=engine.name,
             limits=performance.limits,
             say=progress.say,
         )
-        progress.say(f"{opened.name} at {opened.rate} Hz, computed by {engine.name}")
+        interruption = held.enter_context(Interruption())
         aired = airing.run(lambda: interruption.asked)
     if report is not None:
         asked = {"temperature": temperature, "seed": seed, "label": label}

@@ -82,8 +82,8 @@ def _summary(aired: Aired) -> str:
     metrics = aired.metrics
     words = [f"streamed {aired.seconds:.1f} s"]
     words.append(f"generated at {metrics['real_time_factor']:.3g} times real time")
-    counts = aired.record["counts"].items()
-    words += [f"{count} times {kind}" for kind, count in counts] or ["no events"]
+    counts = [f"{kind} {count}" for kind, count in aired.record["counts"].items()]
+    words.append(f"events: {', '.join(counts)}" if counts else "no events")
     if metrics["underruns"] or metrics["late_blocks"]:
         words.append(f"late by {metrics['late_seconds']:.1f} s")
-    return ", ".join(words)
+    return "; ".join(words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -11,7 +12,7 @@ from typing import Any
 from typica.streaming.block import Performance
 from typica.streaming.broadcast import Broadcast
 from typica.streaming.chronicle import as_json
-from typica.streaming.server import Server, parse_address
+from typica.streaming.server import Server
 from typica.streaming.sink import Outlet, Sink
 from typica.streaming.station import Limits, Station
 
@@ -56,7 +57,7 @@ class Airing:
         performance: Performance,
         sinks: Sequence[Sink] = (),
         *,
-        http: str | None = None,
+        http: socket.socket | None = None,
         length: int | None = None,
         title: str = "typica",
         engine: str = "",
@@ -68,7 +69,7 @@ class Airing:
         Args:
             performance: What is streamed.
             sinks: Where it goes.
-            http: Address to listen at, as in "127.0.0.1:8000"; the stream then keeps to time.
+            http: Where a web server shall answer; the stream then keeps to time.
             length: Samples after which to end.
             title: Name of what plays.
             engine: What computes it.
@@ -76,13 +77,13 @@ class Airing:
             say: Hears, in sentences, of events, speed and addresses.
 
         Raises:
-            TypicaError: The address cannot be listened at, or a package is missing.
+            MissingFeatureError: The web server needs a package.
         """
         self.say = say
         self.broadcast = Broadcast(performance, live=http is not None, length=length)
         self.broadcast.chronicle.listeners.append(self._tell)
         station = Station(self.broadcast, title, engine, limits or {})
-        self.server = Server(station, *parse_address(http)) if http else None
+        self.server = Server(station, http) if http else None
         self.outlets = [
             Outlet(sink, self.broadcast, patience=sink.when_live if self.server else "wait")
             for sink in sinks
@@ -151,8 +152,8 @@ def speed(factor: float, live: bool) -> str:
     sentence = f"generated at {factor:.3g} times real time"
     if factor >= 1:
         return sentence
-    listeners = "; listeners will hear pauses while their buffers fill" if live else ""
-    return f"{sentence}, slower than it sounds{listeners}: -o FILE writes it to be heard later"
+    pauses = "listeners will hear pauses while their buffers fill; " if live else ""
+    return f"{sentence}, slower than it sounds: {pauses}-o FILE writes it, to be heard later"
 
 
 def _clock(event: Mapping[str, object], rate: int) -> str:

@@ -21,7 +21,7 @@ from typica.streaming.listener import Listener, Patience
 from typica.streaming.pace import Pace
 
 LEAD_S = 4.0  # that a live generation is ahead: what a listener can live from while it stalls
-MEASURED_S = 2.0  # of sound, or of work, after which the speed of the generation is known
+MEASURED_S = 4.0  # of sound, or of work, after which the speed of the generation is known
 FORGETTING = 0.05  # of the running mean of the speed, with each block
 
 
@@ -61,7 +61,7 @@ class Broadcast:
         self.joined = self.dropped = 0
         self._pace = Pace(self.rate, lead_s) if live else None
         self._speed = _Speed(self.rate)
-        self._gone_underruns = 0
+        self._given = self._blocks_given = self._gone_underruns = 0
         self._listeners: list[Listener] = []
         self._recent: deque[Block] = deque()
         self._recent_length = round(lead_s * self.rate) if live else 0
@@ -113,9 +113,9 @@ class Broadcast:
         """Return figures of how it goes, by name."""
         listeners = self.listeners
         return {
-            "blocks": self._speed.blocks,
-            "samples": self._speed.samples,
-            "seconds": self._speed.samples / self.rate,
+            "blocks": self._blocks_given,
+            "samples": self._given,
+            "seconds": self._given / self.rate,
             "real_time_factor": self._speed.mean,
             "real_time_factor_now": self._speed.now,
             "late_blocks": self._pace.late if self._pace else 0,
@@ -169,6 +169,8 @@ class Broadcast:
         self.chronicle.add(block)
         with self._lock:
             self._remember(block)
+            self._given += len(block.audio)
+            self._blocks_given += 1
             listeners = list(self._listeners)
         for listener in listeners:
             listener.put(block)

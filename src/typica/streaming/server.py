@@ -27,17 +27,16 @@ class Server:
         address: Where it is found, as in "http://127.0.0.1:8000".
     """
 
-    def __init__(self, station: Station, host: str, port: int) -> None:
-        """Take the port; 0 takes any that is free.
+    def __init__(self, station: Station, place: socket.socket) -> None:
+        """Get ready to answer at a place that `listen` gave.
 
         Raises:
             MissingFeatureError: starlette, uvicorn or websockets is not installed.
-            StreamError: The port is taken, or the host is not this machine.
         """
         self._server = _server(station)
-        self._socket = _bind(host, port)
-        shown = f"[{host}]" if ":" in host else host
-        self.address = f"http://{shown}:{self._socket.getsockname()[1]}"
+        self._socket = place
+        host, port = place.getsockname()[:2]
+        self.address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
 
     def start(self) -> None:
@@ -55,11 +54,28 @@ class Server:
             self._server.run(sockets=[self._socket])
 
 
-def parse_address(address: str) -> tuple[str, int]:
-    """Return host and port of "127.0.0.1:8000", ":8000" or "8000".
+def listen(address: str) -> socket.socket:
+    """Take the port of "127.0.0.1:8000", ":8000" or "8000"; 0 takes any that is free.
 
     Raises:
-        StreamError: It is no address.
+        StreamError: It is no address, it is taken, or it is not this machine's.
+    """
+    host, port = parse_address(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=MOST)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower().split(" (while")[0]
+        raise StreamError(
+            f"cannot listen at {host}:{port}: {reason}; choose another with --http {host}:PORT"
+        ) from error
+
+
+def parse_address(address: str) -> tuple[str, int]:
+    """Return the host and the port of an address.
+
+    Raises:
+        StreamError: It is none.
     """
     host, _, port = address.rpartition(":")
     if not (port.isdecimal() and int(port) < 1 << 16):
@@ -90,14 +106,3 @@ def _server(station: Station) -> uvicorn.Server:
             timeout_graceful_shutdown=PATIENCE_S,
         )
     )
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=MOST)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower().split(" (while")[0]
-        raise StreamError(
-            f"cannot listen at {host}:{port}: {reason}; choose another with --http {host}:PORT"
-        ) from error

@@ -22,9 +22,14 @@ export class Readings {
   row(name) {
     if (!this.rows.has(name)) {
       this.rows.set(name, new Row(name, this.limits[name] ?? [null, null]));
-      this.place.append(this.rows.get(name).element);
+      this.sort();
     }
     return this.rows.get(name);
+  }
+
+  sort() {
+    const names = [...this.rows.keys()].sort(new Intl.Collator("en", { numeric: true }).compare);
+    this.place.replaceChildren(...names.map((name) => this.rows.get(name).element));
   }
 }
 
@@ -37,15 +42,16 @@ class Row {
     this.band = svg("rect", { class: "band", x: 0, width: HISTORY });
     this.drawing = svg("svg", { viewBox: `0 0 ${HISTORY} 1`, preserveAspectRatio: "none" });
     this.drawing.append(this.band, this.curve);
-    this.words = element("small", "", this.usual());
-    this.element.append(element("span", "", name.replaceAll("_", " ")), this.value, this.drawing, this.words);
+    const words = element("div");
+    words.append(element("span", "", name.replaceAll("_", " ")), element("small", "", this.usual()));
+    this.element.append(words, this.drawing, this.value);
   }
 
   usual() {
     const { low, high } = this;
-    if (low !== null && high !== null) return `usual: ${short(low)} to ${short(high)}`;
-    if (low !== null) return `usual: at least ${short(low)}`;
-    return high !== null ? `usual: at most ${short(high)}` : "";
+    if (low !== null && high !== null) return `${short(low)} to ${short(high)}`;
+    if (low !== null) return `at least ${short(low)}`;
+    return high !== null ? `at most ${short(high)}` : "";
   }
 
   show(value, keep) {
@@ -112,8 +118,11 @@ export function clock(seconds) {
   return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
+/** A number in at most five figures and signs. */
 function short(value) {
-  return Math.abs(value) >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
+  const size = Math.abs(value);
+  if (size >= 100) return value.toFixed(0);
+  return size >= 0.1 || size === 0 ? String(Number(value.toPrecision(3))) : value.toPrecision(1);
 }
 
 function element(name, kind = "", text = "") {

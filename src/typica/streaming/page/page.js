@@ -11,6 +11,7 @@ class Page {
   constructor(state) {
     this.state = state;
     this.player = null;
+    this.troubled = false;
     this.readings = new Readings(at("readings"), state.rate, state.limits);
     this.events = new Events(at("events"), state.rate);
     this.roll = new Roll(at("waveform"), at("spectrogram"), state.rate);
@@ -35,16 +36,27 @@ class Page {
   }
 
   async start() {
-    at("play").setAttribute("aria-pressed", "true");
-    at("idle").hidden = true;
+    this.show({ playing: true, busy: true });
     this.say("Filling the buffer");
-    this.player = await play(this.state.rate, this);
-    this.turn();
-    this.roll.start(this.player.analyser);
+    try {
+      this.player = await play(this.state.rate, this);
+      this.turn();
+      this.roll.start(this.player.analyser);
+    } catch (error) {
+      this.say(`This browser cannot play it: ${error.message}`);
+    }
+    this.show({ playing: this.player !== null, busy: false });
+  }
+
+  show({ playing, busy }) {
+    at("play").setAttribute("aria-pressed", playing);
+    at("play").setAttribute("aria-label", playing ? "Stop" : "Play");
+    at("play").disabled = busy;
+    at("idle").hidden ||= playing;
   }
 
   stop(reason = "Stopped") {
-    at("play").setAttribute("aria-pressed", "false");
+    this.show({ playing: false, busy: false });
     this.roll.stop();
     this.player.close();
     this.player = null;
@@ -56,9 +68,11 @@ class Page {
   }
 
   async poll() {
+    const wasTroubled = this.troubled;
     try {
       const response = await fetch("state");
       this.words({ type: "state", ...(await response.json()) });
+      if (wasTroubled && !this.player) this.say("Ready");
     } catch {
       this.broken();
     }
@@ -70,6 +84,7 @@ class Page {
     if (message.type === "block") this.watch(message.at, message.reading, message.events);
     if (message.type !== "state") return;
     this.ended = message.ended;
+    this.troubled = false;
     this.measure(message.metrics);
     this.watch(message.metrics.samples, message.reading, message.events);
   }
@@ -103,12 +118,14 @@ class Page {
   }
 
   mood(lost, filling) {
+    if (filling && this.troubled) return "The stream is gone; trying again";
     if (filling && this.slow) return "Filling the buffer: the model is slower than real time";
     if (filling) return "Filling the buffer";
     return lost ? `Playing; ${(lost / this.state.rate).toFixed(1)} s were lost on the way` : "Playing";
   }
 
   broken() {
+    this.troubled = true;
     this.say(this.ended ? "The stream has ended" : "The stream is gone; trying again");
   }
 
