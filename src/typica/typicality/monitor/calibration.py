@@ -124,10 +124,12 @@ def martingale_limits(grid: Grid, alarms_per_hour: float) -> dict[str, Limit]:
     measured = gauges(grid)
     own = [gauge for gauge in measured if gauge.statistic == "martingale"]
     rate = alarms_per_hour / len(STATISTICS) / len(own)
-    levels = {
-        gauge.name: normal_law.limit(rate, gauge.ticks * grid.tick_s, grid.tick_s) for gauge in own
-    }
-    return {name: Limit(0.0, -level, level) for name, level in levels.items()}
+    return {gauge.name: _martingale(gauge, grid, rate) for gauge in own}
+
+
+def _martingale(gauge: Gauge, grid: Grid, rate: float) -> Limit:
+    level = normal_law.limit(rate, gauge.ticks * grid.tick_s, grid.tick_s)
+    return Limit(0.0, -level, normal_law.skewed(level, gauge.ticks * grid.tick))
 
 
 def _sides(gauge: Gauge, measured: list[Gauge]) -> int:
@@ -143,8 +145,7 @@ def _limit(
     rng: np.random.Generator,
 ) -> tuple[Limit, dict[str, dict[str, Any]]]:
     if gauge.statistic == "martingale":
-        level = normal_law.limit(2 * rate, gauge.ticks * grid.tick_s, grid.tick_s)
-        return Limit(0.0, -level, level), {}
+        return _martingale(gauge, grid, 2 * rate), {}
     together = np.concatenate(values)
     usual = float(np.nanmedian(together)) if np.isfinite(together).any() else 0.0
     block = round(max(BLOCK_S / grid.tick_s, BLOCK_WINDOWS * gauge.ticks))

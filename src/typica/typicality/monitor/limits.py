@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
-Range = tuple[float | None, float | None]
+import numpy as np
+from numpy.typing import NDArray
 
 
 class Limit(NamedTuple):
@@ -21,13 +23,6 @@ class Limit(NamedTuple):
     low: float | None
     high: float | None
 
-    def strain(self, value: float) -> float:
-        """Return how far a value has gone to the limit on its side: 0 is usual, 1 the limit."""
-        limit = self.high if value >= self.usual else self.low
-        if limit is None or value == self.usual:
-            return 0.0
-        return (value - self.usual) / (limit - self.usual)
-
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values."""
         return self._asdict()
@@ -36,3 +31,20 @@ class Limit(NamedTuple):
     def from_json(cls, plain: Mapping[str, Any]) -> Self:
         """Read it from plain values."""
         return cls(plain["usual"], plain["low"], plain["high"])
+
+
+class Scales:
+    """Limits side by side, by which the values of all gauges are judged at once."""
+
+    def __init__(self, limits: Sequence[Limit]) -> None:
+        self.usual = np.array([limit.usual for limit in limits])
+        self._low = np.array([-math.inf if one.low is None else one.low for one in limits])
+        self._high = np.array([math.inf if one.high is None else one.high for one in limits])
+
+    def strains(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how far values (..., gauges) have gone to the limit on their side.
+
+        0 is usual and 1 the limit; it is 0 where there is no limit, and NaN where no value.
+        """
+        way = values - self.usual
+        return way / np.where(way >= 0, self._high - self.usual, self._low - self.usual)

@@ -25,7 +25,7 @@ from typica.typicality.monitor.calibration import (
 from typica.typicality.monitor.grid import WINDOWS_S, Grid
 from typica.typicality.monitor.hearing import Heard, hear_all
 from typica.typicality.monitor.ledger import Ledger
-from typica.typicality.monitor.limits import Limit
+from typica.typicality.monitor.limits import Limit, Scales
 from typica.typicality.monitor.reference import Reference
 from typica.typicality.monitor.statistics import Gauge, gauges
 from typica.typicality.monitor.watch import Watch
@@ -141,6 +141,11 @@ class Monitor:
         """The limits in the order of the gauges."""
         return [self.limits.get(gauge.name, NOWHERE) for gauge in self.gauges]
 
+    @cached_property
+    def scales(self) -> Scales:
+        """By which values are judged, in the order of the gauges."""
+        return Scales(self.ordered_limits)
+
     def begin(self) -> Watch:
         """Begin to watch a stream."""
         return Watch(self)
@@ -151,8 +156,7 @@ class Monitor:
 
     def strains(self, heard: Heard) -> np.ndarray:
         """Return how far each gauge went towards its limit, (ticks, gauges): 1 is the limit."""
-        columns = zip(self.values(heard).T, self.ordered_limits, strict=True)
-        return np.array([[limit.strain(v) for v in column] for column, limit in columns]).T
+        return self.scales.strains(self.values(heard))
 
     def noting(self, **notes: Any) -> Self:
         """Return it with notes beside what it rests on, such as where the recordings are from."""

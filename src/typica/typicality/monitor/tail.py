@@ -18,10 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES = 400
-CONFIDENCE = 0.9  # that alarms are no more frequent than asked for
+QUANTILE = 0.95  # of the bootstrap: few recordings make it too sure, it gives about 90 %
 LEAST_BLOCKS = 8
 HEAVY = 1.645  # standard errors above 0 at which a tail is taken to be heavier than exponential
 HEAVIEST = 0.5
+NEVER_SEEN = 3.0  # events, that 95 % of samples hold at least one of
+LEAST_SCALE = 1e-4  # of values that are all alike
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class TailLimit:
     """A limit and what it rests on.
 
     Attributes:
-        value: Alarms beyond it are no more frequent than asked for, with `CONFIDENCE`.
+        value: Alarms beyond it are as rare as asked for, with a confidence of about 90 %.
         rate: Alarms an hour beyond it, as estimated.
         interval: Its 90 % interval, by a bootstrap over recordings.
         blocks: How many blocks were looked at.
@@ -102,8 +104,11 @@ def limit(
     if len(maxima) == 1:
         maxima = [one[None] for one in together]
     best = fit(together, hours)
+    if together.max() <= best.start:  # nothing was ever beyond: three an interval at most
+        most = NEVER_SEEN / (hours * len(together))
+        return TailLimit(best.level(rate), 0.0, (0.0, most), len(together), best.start)
     tails = [fit(np.concatenate(part), hours, best.shape) for part in _resamples(maxima, rng)]
-    value = float(np.quantile([tail.level(rate) for tail in tails], CONFIDENCE))
+    value = float(np.quantile([tail.level(rate) for tail in tails], QUANTILE))
     value = max(value, best.level(rate))
     low, high = np.quantile([tail.passed(value) for tail in tails], [0.05, 0.95])
     interval = (float(low), float(high))
@@ -115,7 +120,7 @@ def fit(maxima: NDArray[np.float64], hours: float, shape: float | None = None) -
     start = float(np.median(maxima))
     excess = np.sort(maxima[maxima > start]) - start
     if not len(excess):  # all are alike
-        return Tail(start, 1e-9, 0.0, 0.5 / hours)
+        return Tail(start, LEAST_SCALE * max(1.0, abs(start)), 0.0, 0.5 / hours)
     rate = len(excess) / len(maxima) / hours
     mean = float(excess.mean())
     shape = _shape(excess) if shape is None else shape

@@ -79,17 +79,24 @@ class Watch:
     Attributes:
         monitor: Whose limits hold.
         at: Samples read.
-        reading: What the gauges showed at the last tick; those whose window was full.
     """
 
     def __init__(self, monitor: Monitor) -> None:
         self.monitor = monitor
         self.at = 0
-        self.reading: Reading = {}
+        self._values = np.full(len(monitor.gauges), np.nan)
         self._ear = Ear.fresh(monitor.grid)
         self._ledger = Ledger.fresh(monitor.grid, monitor.reference)
         self._waiting = np.zeros((4, 0))
         self._well = np.zeros(len(monitor.gauges), np.int64)  # the last tick without a drift
+
+    @property
+    def reading(self) -> Reading:
+        """What the gauges showed at the last tick; those whose window was full."""
+        rows = zip(
+            self.monitor.gauges, self._values.tolist(), self.monitor.ordered_limits, strict=True
+        )
+        return {gauge.name: Mark(value, limit) for gauge, value, limit in rows if value == value}
 
     def copy(self) -> Self:
         """Return a watch that goes on from here by itself."""
@@ -130,21 +137,13 @@ class Watch:
             return self._broken()
         self._ledger = self._ledger.add(totals, frames)
         values = measure(self._ledger, self.monitor.gauges)
-        judged = zip(self.monitor.gauges, self.monitor.ordered_limits, values, strict=True)
-        strains = np.array([limit.strain(value) for _, limit, value in judged])
+        strains = self.monitor.scales.strains(values)
         # What is not measured yet is not odd yet either; comparing NaN is false.
         self._well = np.where(strains > HALFWAY, self._well, self._ledger.count)
-        self.reading = {
-            gauge.name: Mark(float(value), limit)
-            for gauge, limit, value in zip(
-                self.monitor.gauges, self.monitor.ordered_limits, values, strict=True
-            )
-            if not np.isnan(value)
-        }
-        worst = int(np.nanargmax(strains)) if not np.isnan(strains).all() else 0
-        if not strains[worst] > 1:
-            return None
-        return self._alarm(worst, float(values[worst]))
+        self._values = values
+        odd = np.where(strains > 1, strains, 0)
+        worst = int(odd.argmax())
+        return self._alarm(worst, float(values[worst])) if odd[worst] else None
 
     def _alarm(self, index: int, value: float) -> Alarm:
         gauge, limit = self.monitor.gauges[index], self.monitor.ordered_limits[index]
