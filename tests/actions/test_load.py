@@ -6,6 +6,7 @@ import torch
 import typica
 from typica.core import registry
 from typica.core.errors import ConfigError, RunError
+from typica.core.randomness import seeded
 from typica.core.run import Run, write_model
 
 SETTINGS = {"stacks": 1, "layers": 4, "channels": 8, "gate": 8, "skip": 8, "head": [8]}
@@ -37,8 +38,18 @@ def test_a_prompt_is_gone_on_from_and_not_returned(run):
     assert not torch.equal(after, opened.sample(0.02, 3, seed=2))
 
 
-def test_nothing_and_no_temperature_are_refused(run):
+def test_nothing_and_what_is_no_temperature_are_refused(run):
     with pytest.raises(RunError, match="seconds and count must be above 0, got 0 and 1"):
         typica.load(run).sample(0)
-    with pytest.raises(ConfigError, match="temperature must be above 0"):
-        typica.load(run).sample(0.1, temperature=0)
+    with pytest.raises(ConfigError, match="temperature must be at least 0"):
+        typica.load(run).sample(0.1, temperature=-1)
+
+
+def test_a_run_has_an_engine_that_goes_on_from_its_own_states(run):
+    engine = typica.load(run).engine()
+
+    drawn = engine.draw(engine.start(2), 30, generator=seeded(1))
+    again = engine.draw(drawn.state, 30, generator=seeded(2))
+
+    assert again.symbols.shape == (2, 30)
+    assert again.state.time == 60

@@ -8,14 +8,30 @@ from torch import Tensor
 
 from typica.core import run as core
 from typica.core.condition import Condition, to_device
+from typica.core.engine import Engine
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded
 from typica.decoding.sampling import draw_samples
-from typica.engines.compile import engine_for
+from typica.engines.compile import Backend, Weights, compile, engine_for
 
 
 class LoadedRun(core.Run):
-    """A run that draws with a compiled sampler where its system has one."""
+    """A run that draws with a compiled engine where its system has one."""
+
+    def engine(
+        self,
+        *,
+        weights: Weights = "float32",
+        backend: Backend = "auto",
+        threads: int | None = None,
+    ) -> Engine:
+        """Return an engine of the model; see `typica.engines.compile`.
+
+        Raises:
+            ConfigError: The system is not autoregressive, or no engine is as asked for.
+            RunError: A weight is not a number.
+        """
+        return compile(self.model, weights=weights, backend=backend, threads=threads)
 
     def sample(
         self,

@@ -135,6 +135,7 @@ def _run(command: list[str]) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NoCompilerError(f"the C++ compiler {command[0]} does not run: {error}") from error
     if done.returncode:
-        reason = (done.stderr.strip() or "no reason given").splitlines()[0]
+        lines = done.stderr.strip().splitlines() or ["no reason given"]
+        reason = next((line for line in lines if "error" in line), lines[0])
         raise NoCompilerError(f"the C++ compiler {command[0]} fails: {reason}")
     return done.stdout

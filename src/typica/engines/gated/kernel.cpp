@@ -18,11 +18,18 @@
 namespace {
 
 #if defined(__AVX512F__)
-constexpr int LANES = 16, TILE = 6;
+constexpr int LANES = 16;
 #elif defined(__AVX__)
-constexpr int LANES = 8, TILE = 4;
+constexpr int LANES = 8;
 #else
-constexpr int LANES = 4, TILE = 4;
+constexpr int LANES = 4;
+#endif
+
+// Keeps a value in a register that the compiler would load anew for each use.
+#if defined(__x86_64__)
+#define HOLD(value) asm("" : "+x"(value))
+#else
+#define HOLD(value)
 #endif
 static_assert(PAD % (2 * LANES) == 0, "rows are padded to pairs of vectors");
 
@@ -37,14 +44,20 @@ inline Vector all(float value) { return value - Vector{}; }
 inline Vector lower_of(Vector a, Vector b) { return a < b ? a : b; }
 inline Vector higher_of(Vector a, Vector b) { return a > b ? a : b; }
 inline float sum(Vector a) {
-  float total = 0;
-  for (int i = 0; i < LANES; i++) total += a[i];
-  return total;
+  float parts[LANES];
+  store(parts, a);
+  for (int width = LANES / 2; width > 0; width /= 2)
+    for (int i = 0; i < width; i++) parts[i] += parts[i + width];
+  return parts[0];
+}
+inline float largest(Vector a) {
+  float most = a[0];
+  for (int i = 1; i < LANES; i++) most = a[i] > most ? a[i] : most;
+  return most;
 }
 
-// exp to a relative error of about 1e-7: 2^n times a polynomial of the rest.
+// exp to a relative error of about 1e-7: 2^n times a polynomial of the rest. For |x| up to 87.
 inline Vector exponential(Vector x) {
-  x = lower_of(higher_of(x, all(-87)), all(88));
   const Vector shifted = x * 1.44269504f + 12582912.0f;  // rounds to an integer in the low bits
   const Vector n = shifted - 12582912.0f;
   Vector rest = x - n * 0.693145752f;
@@ -56,8 +69,8 @@ inline Vector exponential(Vector x) {
   p = p * rest + 1.6666665459e-1f;
   p = p * rest + 5.0000001201e-1f;
   p = p * (rest * rest) + (rest + 1.0f);
-  const Words power = ((Words)shifted << 23) + (127 << 23);
-  return p * (Vector)power;
+  // A power of two is a sum in the exponent's bits.
+  return (Vector)((Words)p + ((Words)shifted << 23));
 }
 
 // tanh(a) sigmoid(b) = (1 - u) / ((1 + u) (1 + v)), u = exp(-2 a), v = exp(-b).
@@ -144,6 +157,8 @@ inline void tile(const typename W::Element* w, int stride, const float* const* x
   for (int k = 0; k < K; k++) {
     Vector one, two;
     W::pair(w + (size_t)k * stride, one, two);
+    HOLD(one);
+    HOLD(two);
 #pragma GCC unroll 8
     for (int r = 0; r < ROWS; r++) {
       const Vector by = all(rows[r][k]);
@@ -169,10 +184,12 @@ inline void panel(const typename W::Element* w, const float* const* x, float* co
                   int column) {
   if (rows == 1) return one_row<W, WIDTH / (2 * LANES)>(w, x[0], y[0] + column, K);
   int r = 0;
-  for (; r + TILE <= rows; r += TILE) tiles<W, TILE>(w, WIDTH, x + r, y + r, column, K);
-  for (; r + 3 <= rows; r += 3) tiles<W, 3>(w, WIDTH, x + r, y + r, column, K);
-  for (; r + 2 <= rows; r += 2) tiles<W, 2>(w, WIDTH, x + r, y + r, column, K);
-  for (; r < rows; r++) tiles<W, 1>(w, WIDTH, x + r, y + r, column, K);
+  // Six rows use all registers; of eight, twice four are better than six and two.
+  for (; rows - r >= 6 && rows - r != 8; r += 6) tiles<W, 6>(w, WIDTH, x + r, y + r, column, K);
+  for (; rows - r >= 4; r += 4) tiles<W, 4>(w, WIDTH, x + r, y + r, column, K);
+  if (rows - r == 3) tiles<W, 3>(w, WIDTH, x + r, y + r, column, K);
+  if (rows - r == 2) tiles<W, 2>(w, WIDTH, x + r, y + r, column, K);
+  if (rows - r == 1) tiles<W, 1>(w, WIDTH, x + r, y + r, column, K);
 }
 
 // y += x W for `rows` rows.
@@ -222,9 +239,10 @@ struct Buffers {
 
 // A step of one layer behind its gates: product, residual path, skips.
 template <class S>
-inline void leave_layer(const Call& call, int layer, int rows, const Buffers& b) {
+inline void leave_layer(const Call& call, int layer, int rows, const float* all_gates,
+                        const Buffers& b) {
   for (int r = 0; r < rows; r++) {
-    const float* gates = b.gates + r * 2 * S::GATE;
+    const float* gates = all_gates + r * 2 * S::GATE;
     float* product = b.product + r * S::GATE;
     for (int i = 0; i < S::GATE; i += LANES)
       store(product + i, gated(load(gates + i), load(gates + S::GATE + i)));
@@ -251,17 +269,15 @@ inline float* ring_row(float* rings, const Call& call, int layer, int64_t time, 
   return ring + ((time % memory) * call.count + stream) * S::CHANNELS;
 }
 
-// One step of a stack. `ready` holds what is before the gates already, (layers, rows, 2 GATE), a
-// row of it `pitch` floats after another layer's; taps nearer than `far` samples are added here.
+// One step of a stack. `gates` holds what is before them already, (layers, rows, 2 GATE), a layer
+// `pitch` floats after another; taps nearer than `far` samples are added to it in place.
 template <class S>
 inline void stack_step(const Call& call, float* rings, int64_t time, int rows, int far,
-                       const float* ready, size_t pitch, const Buffers& b) {
-  for (int layer = 0; layer < S::LAYERS; layer++) {
-    const int dilation = S::DILATION[layer];
-    memcpy(b.gates, ready + layer * pitch, sizeof(float) * rows * 2 * S::GATE);
-    for (int r = 0; r < rows; r++) b.to[r] = b.gates + r * 2 * S::GATE;
+                       float* gates, size_t pitch, const Buffers& b) {
+  for (int layer = 0; layer < S::LAYERS; layer++, gates += pitch) {
+    for (int r = 0; r < rows; r++) b.to[r] = gates + r * 2 * S::GATE;
     for (int tap = 0; tap < S::KERNEL - 1; tap++) {
-      const int back = (S::KERNEL - 1 - tap) * dilation;
+      const int back = (S::KERNEL - 1 - tap) * S::DILATION[layer];
       if (back >= far) continue;
       for (int r = 0; r < rows; r++)
         b.from[r] = ring_row<S>(rings, call, layer, time + S::MEMORY[layer] - back, call.begin + r);
@@ -275,7 +291,7 @@ inline void stack_step(const Call& call, float* rings, int64_t time, int rows, i
                sizeof(float) * S::CHANNELS);
     multiply<WEIGHTS, S::CHANNELS, 2 * S::GATE>(call.weights + S::TAP_AT[layer][S::KERNEL - 1],
                                                 b.from, b.to, rows);
-    leave_layer<S>(call, layer, rows, b);
+    leave_layer<S>(call, layer, rows, gates, b);
   }
 }
 
@@ -378,8 +394,9 @@ inline void context_step(const Call& call, int64_t time, int rows, const float* 
       memcpy(b.skips + r * Context::SKIP, call.fixed + Context::SKIP_BIAS_AT,
              sizeof(float) * Context::SKIP);
     }
-    stack_step<Context>(call, call.context_rings, time / POOL, rows, 1 << 30, drive,
-                        (size_t)rows * 2 * Context::GATE, b);
+    constexpr size_t G = 2 * Context::GATE;
+    memcpy(b.gates, drive, sizeof(float) * Context::LAYERS * rows * G);
+    stack_step<Context>(call, call.context_rings, time / POOL, rows, 1 << 30, b.gates, rows * G, b);
     for (int r = 0; r < rows; r++)
       for (int i = 0; i < Context::SKIP; i += LANES)
         store(call.now + (call.begin + r) * CONTEXT + i,
@@ -408,7 +425,7 @@ inline void head_layer(const Call& call, int rows, float* from, float* to, const
 inline float softmax(const float* logits, float scale, float most, float* p, float* parts) {
   float total = 0;
   for (int i = 0; i < OUTPUTS; i += LANES) {
-    const Vector e = exponential((load(logits + i) - most) * scale);
+    const Vector e = exponential(higher_of((load(logits + i) - most) * scale, all(-87)));
     store(p + i, e);
     total += parts[i / LANES] = sum(e);
   }
@@ -429,10 +446,9 @@ inline float draw_level(const Call& call, const float* logits, const float* unif
                         const float* forced, int64_t at, const Buffers& b) {
   alignas(64) float parts[OUTPUTS / LANES];
   float* p = b.one;
-  float most = logits[0];
-  int likeliest = 0;
-  for (int i = 1; i < LEVELS; i++)
-    if (logits[i] > most) most = logits[likeliest = i];
+  Vector highest = load(logits);
+  for (int i = LANES; i < OUTPUTS; i += LANES) highest = higher_of(highest, load(logits + i));
+  const float most = largest(highest);
   const float total = softmax(logits, 1, most, p, parts);
   const float normaliser = most + std::log(total);
   int level;
@@ -441,7 +457,7 @@ inline float draw_level(const Call& call, const float* logits, const float* unif
   if (forced) {
     level = (int)*forced;
   } else if (call.temperature == 0) {
-    level = likeliest;
+    for (level = 0; logits[level] != most; level++) continue;
   } else {
     if (call.temperature != 1) {
       alignas(64) float q_parts[OUTPUTS / LANES];
@@ -572,17 +588,17 @@ struct Arena {
 };
 
 void run_streams(const Call& call) {
-  constexpr size_t G = 2 * (CONTEXT && Context::GATE > Main::GATE ? Context::GATE : Main::GATE);
+  constexpr size_t G = CONTEXT && Context::GATE > Main::GATE ? Context::GATE : Main::GATE;
   constexpr size_t CG = CONTEXT ? (size_t)Context::LAYERS * 2 * Context::GATE : 0;
   constexpr size_t MG = (size_t)Main::LAYERS * 2 * Main::GATE;
   const size_t rows = call.end - call.begin, many = rows * CHUNK;
-  const size_t floats = rows * (4 * widest() + 2 * G + (CHUNK + 2) * MG + CG) + 2 * OUTPUTS;
+  const size_t floats = rows * (3 * widest() + G + (CHUNK + 2) * MG + 2 * CG) + 2 * OUTPUTS;
   Arena arena(floats * sizeof(float) + 2 * many * sizeof(float*) + 16 * 64);
   Buffers b;
   b.x = arena.take<float>(rows * widest());
   b.skips = arena.take<float>(rows * widest());
   b.outputs = arena.take<float>(rows * widest());
-  b.gates = arena.take<float>(rows * G);
+  b.gates = arena.take<float>(rows * CG);
   b.product = arena.take<float>(rows * G);
   b.before = arena.take<float>(rows * CHUNK * MG);
   b.one = arena.take<float>(OUTPUTS);
