@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from typica.typicality.monitor.ear import Ear
+from typica.typicality.monitor.grid import Grid
 from typica.typicality.monitor.ledger import Ledger, Steps
 from typica.typicality.monitor.limits import Limit
 from typica.typicality.monitor.statistics import Gauge, measure
@@ -154,7 +156,7 @@ class Watch:
         grid = self.monitor.grid
         at = self._ledger.count * grid.tick
         text = f"{words}: {gauge.name} is {value:.3g}, the limit {passed:.3g}"
-        since = max(0, (int(self._well[index]) - _reach(gauge, self.monitor)) * grid.tick)
+        since = max(0, (int(self._well[index]) - _reach(gauge, limit, grid)) * grid.tick)
         return Alarm(kind, gauge.name, gauge.window_s, value, passed, at, since, text)
 
     def _broken(self) -> Alarm:
@@ -164,8 +166,10 @@ class Watch:
         return Alarm("broken", "martingale", 0.0, float("nan"), 0.0, at, at, text)
 
 
-def _reach(gauge: Gauge, monitor: Monitor) -> int:
+def _reach(gauge: Gauge, limit: Limit, grid: Grid) -> int:
     """Return how many ticks back from its first sign a drift may have begun."""
-    if gauge.statistic != "loop":
-        return gauge.ticks
-    return gauge.ticks + round(monitor.grid.lag_s(-1) / monitor.grid.tick_s)
+    if gauge.statistic == "silence":
+        return math.ceil(HALFWAY * (limit.high or 0.0) / grid.tick_s)
+    if gauge.statistic == "loop":
+        return gauge.ticks + round(grid.lag_s(-1) / grid.tick_s)
+    return gauge.ticks
