@@ -30,8 +30,8 @@ def sample(
     ),
     device: Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")] = "auto",
     weights: Annotated[
-        Literal["float32", "bfloat16"],
-        typer.Option(help="float32, or bfloat16: faster, and it says what that costs."),
+        Literal["float32", "bfloat16", "int8"],
+        typer.Option(help="Fewer bits are faster, and it says what they cost."),
     ] = "float32",
     engine: Annotated[
         Literal["auto", "c++", "numba", "torch"],

@@ -17,9 +17,9 @@ from typica.engines.build import NoCompilerError
 from typica.engines.gated.job import Kernel
 from typica.layers.gated_network import GatedModel, GatedNetwork
 
-Weights = Literal["float32", "bfloat16"]
+Weights = Literal["float32", "bfloat16", "int8"]
 Backend = Literal["auto", "c++", "numba", "torch"]
-WEIGHTS, BACKENDS = ("float32", "bfloat16"), ("auto", "c++", "numba", "torch")
+WEIGHTS, BACKENDS = ("float32", "bfloat16", "int8"), ("auto", "c++", "numba", "torch")
 
 
 class EngineWarning(UserWarning):
@@ -41,8 +41,9 @@ def compile(  # noqa: A001 - what it is called as `engines.compile`
     Args:
         model: An autoregressive model. One around a gated stack, on the CPU, is compiled; others
             take their own steps.
-        weights: How matrices are kept: "float32" gives the module's numbers to 1e-4, "bfloat16"
-            takes half the memory traffic for about 1e-4 nats a symbol.
+        weights: How matrices are kept: "float32" gives the module's numbers; "bfloat16" and
+            "int8" are about 1.5 and 2 times as fast and somewhat off: `engines.cost` tells by
+            how much.
         backend: "c++", "numba" or "torch"; "auto" takes the fastest there is, and says so where
             it is not C++.
         threads: Processors that streams are spread over; torch's own number if left out.

@@ -14,6 +14,9 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 namespace {
 
@@ -51,9 +54,12 @@ inline float sum(Vector a) {
   return parts[0];
 }
 inline float largest(Vector a) {
-  float most = a[0];
-  for (int i = 1; i < LANES; i++) most = a[i] > most ? a[i] : most;
-  return most;
+  float parts[LANES];
+  store(parts, a);
+  for (int width = LANES / 2; width > 0; width /= 2)
+    for (int i = 0; i < width; i++)
+      parts[i] = parts[i] > parts[i + width] ? parts[i] : parts[i + width];
+  return parts[0];
 }
 
 // exp to a relative error of about 1e-7: 2^n times a polynomial of the rest. For |x| up to 87.
@@ -88,6 +94,7 @@ inline Vector gated(Vector a, Vector b) {
 // Weights in float32: a pair of vectors as they lie.
 struct Float32 {
   typedef float Element;
+  static constexpr bool IS_WHOLE = false;
   static inline void pair(const Element* at, Vector& one, Vector& two) {
     one = load(at);
     two = load(at + LANES);
@@ -98,12 +105,124 @@ struct Float32 {
 // second is taken with the first as its low bits, which packing has allowed for.
 struct BFloat16 {
   typedef uint16_t Element;
+  static constexpr bool IS_WHOLE = false;
   static inline void pair(const Element* at, Vector& one, Vector& two) {
     const Words both = *(const LooseWords*)at;
     one = (Vector)(both << 16);
     two = (Vector)both;
   }
 };
+
+// Weights in int8, two rows beside each other; each panel begins with the scales of its columns.
+// Rows are rounded to 14 bits, so that products add up in int32 without overflow.
+struct Int8 {
+  typedef int8_t Element;
+  static constexpr bool IS_WHOLE = true;
+#if defined(__AVX512BW__)
+  typedef __m512i Wide;
+  static inline Wide widen(const Element* at) {
+    return _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i*)at));
+  }
+  static inline Words dot(Wide w, Words x) { return (Words)_mm512_madd_epi16(w, (Wide)x); }
+#elif defined(__AVX2__)
+  typedef __m256i Wide;
+  static inline Wide widen(const Element* at) {
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)at));
+  }
+  static inline Words dot(Wide w, Words x) { return (Words)_mm256_madd_epi16(w, (Wide)x); }
+#else
+  typedef const Element* Wide;
+  static inline Wide widen(const Element* at) { return at; }
+  static inline Words dot(Wide w, Words x) {
+    Words sums;
+    for (int i = 0; i < LANES; i++)
+      sums[i] = w[2 * i] * (int16_t)x[i] + w[2 * i + 1] * (x[i] >> 16);
+    return sums;
+  }
+#endif
+};
+
+constexpr float LARGEST = 8191;  // of a rounded row
+constexpr int ROUNDED_AT_ONCE = 16;
+
+// Rounds a row; returns what a unit of the result stands for.
+template <int K>
+inline float round_row(const float* x, int16_t* to) {
+  constexpr int VECTORS = K / LANES;
+  typedef int16_t Shorts __attribute__((vector_size(2 * LANES), aligned(2)));
+  Vector highest = Vector{};
+  for (int i = 0; i < VECTORS; i++) {
+    const Vector value = load(x + i * LANES);
+    highest = higher_of(highest, higher_of(value, -value));
+  }
+  float most = largest(highest);
+  for (int k = VECTORS * LANES; k < K; k++) most = std::fmax(most, std::fabs(x[k]));
+  const float by = most > 0 ? LARGEST / most : 0;
+  for (int i = 0; i < VECTORS; i++) {
+    const Vector shifted = load(x + i * LANES) * by + 12582912.0f;
+    *(Shorts*)(to + i * LANES) = __builtin_convertvector((Words)shifted - 0x4B400000, Shorts);
+  }
+  for (int k = VECTORS * LANES; k < K; k++) to[k] = (int16_t)std::lrint(x[k] * by);
+  return most / LARGEST;
+}
+
+template <int ROWS, int VECTORS>
+inline void whole_tile(const int8_t* w, int stride, const float* scales, const int32_t* const* x,
+                       const float* units, float* const* y, int column, int K) {
+  Words sums[ROWS][VECTORS] = {};
+  for (int k = 0; k < K; k++) {
+#pragma GCC unroll 8
+    for (int i = 0; i < VECTORS; i++) {
+      const Int8::Wide wide = Int8::widen(w + (size_t)k * stride + 2 * i * LANES);
+#pragma GCC unroll 8
+      for (int r = 0; r < ROWS; r++) sums[r][i] += Int8::dot(wide, x[r][k] - Words{});
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < ROWS; r++)
+#pragma GCC unroll 8
+    for (int i = 0; i < VECTORS; i++) {
+      float* at = y[r] + column + i * LANES;
+      const Vector more = __builtin_convertvector(sums[r][i], Vector);
+      store(at, load(at) + more * (load(scales + i * LANES) * units[r]));
+    }
+}
+
+template <int WIDTH>
+inline void whole_panel(const int8_t* w, const int32_t* const* x, const float* units,
+                        float* const* y, int rows, int column, int K) {
+  const float* scales = (const float*)w;
+  w += sizeof(float) * WIDTH;
+  if (rows == 1)
+    return whole_tile<1, WIDTH / LANES>(w, 2 * WIDTH, scales, x, units, y, column, K);
+  int r = 0;
+  for (; rows - r >= 4; r += 4)
+    for (int i = 0; i < WIDTH; i += 2 * LANES)
+      whole_tile<4, 2>(w + 2 * i, 2 * WIDTH, scales + i, x + r, units + r, y + r, column + i, K);
+  for (; r < rows; r++)
+    whole_tile<1, WIDTH / LANES>(w, 2 * WIDTH, scales, x + r, units + r, y + r, column, K);
+}
+
+template <int K, int O>
+inline void multiply_whole(const int8_t* w, const float* const* x, float* const* y, int rows) {
+  constexpr int PAIRS = (K + 1) / 2, WHOLE = O / PANEL * PANEL, REST = O - WHOLE;
+  constexpr int BYTES = 4 + 2 * PAIRS;  // of a column
+  alignas(64) int32_t rounded[ROUNDED_AT_ONCE][PAIRS];
+  const int32_t* from[ROUNDED_AT_ONCE];
+  float units[ROUNDED_AT_ONCE];
+  for (int begin = 0; begin < rows; begin += ROUNDED_AT_ONCE) {
+    const int some = rows - begin < ROUNDED_AT_ONCE ? rows - begin : ROUNDED_AT_ONCE;
+    for (int r = 0; r < some; r++) {
+      rounded[r][PAIRS - 1] = 0;
+      units[r] = round_row<K>(x[begin + r], (int16_t*)rounded[r]);
+      from[r] = rounded[r];
+    }
+    for (int column = 0; column < WHOLE; column += PANEL)
+      whole_panel<PANEL>(w + (size_t)column * BYTES, from, units, y + begin, some, column, PAIRS);
+    if constexpr (REST > 0)
+      whole_panel<REST>(w + (size_t)WHOLE * BYTES, from, units, y + begin, some, WHOLE, PAIRS);
+  }
+}
 
 // One row: as many sums at a time as hide the latency of a multiplication.
 template <class W, int PAIRS>
@@ -192,14 +311,21 @@ inline void panel(const typename W::Element* w, const float* const* x, float* co
   if (rows - r == 1) tiles<W, 1>(w, WIDTH, x + r, y + r, column, K);
 }
 
-// y += x W for `rows` rows.
 template <class W, int K, int O>
-inline void multiply(const typename W::Element* w, const float* const* x, float* const* y,
-                     int rows) {
+inline void multiply_floats(const typename W::Element* w, const float* const* x, float* const* y,
+                            int rows) {
   constexpr int WHOLE = O / PANEL * PANEL, REST = O - WHOLE;
   for (int column = 0; column < WHOLE; column += PANEL)
     panel<W, K, PANEL>(w + (size_t)column * K, x, y, rows, column);
   if constexpr (REST > 0) panel<W, K, REST>(w + (size_t)WHOLE * K, x, y, rows, WHOLE);
+}
+
+// y += x W for `rows` rows.
+template <class W, int K, int O>
+inline void multiply(const typename W::Element* w, const float* const* x, float* const* y,
+                     int rows) {
+  if constexpr (W::IS_WHOLE) multiply_whole<K, O>(w, x, y, rows);
+  else multiply_floats<W, K, O>(w, x, y, rows);
 }
 
 // ---- the network ----------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from typica.engines.gated.job import Floats
 from typica.layers.gated import GatedLayer, GatedStack
 from typica.layers.gated_network import GatedNetwork, Reading
 
-WeightKind = Literal["float32", "bfloat16"]
+WeightKind = Literal["float32", "bfloat16", "int8"]
 PANEL = 64  # columns
 CHUNK = 8  # samples for which taps that look further back are multiplied at once
 GROUP = 16  # streams that share the weights of a step
@@ -65,6 +65,8 @@ class Layout:
         return place
 
     def _stored(self, panel: Floats) -> NDArray[Any]:
+        if self.kind == "int8":
+            return pack_int8(panel)
         return panel.ravel() if self.kind == "float32" else pack_bfloat16(panel, self.pad // 2)
 
 
@@ -81,6 +83,15 @@ def pack_bfloat16(panel: Floats, lanes: int) -> NDArray[np.uint16]:
     second = np.clip((size - first + 0x8000) >> 16, 0, 0x7F7F) | (sign >> 16)
     words = np.stack([first, second], -1).astype(np.uint16)
     return words.ravel()
+
+
+def pack_int8(panel: Floats) -> NDArray[np.int8]:
+    """Round to 8 bits, column by column: their scales (float32), then two rows side by side."""
+    scales = np.maximum(np.abs(panel).max(0), np.finfo(np.float32).tiny) / np.float32(127)
+    whole = np.rint(panel / scales).astype(np.int8)
+    even = np.pad(whole, ((0, len(whole) % 2), (0, 0)))
+    pairs = even.reshape(-1, 2, panel.shape[1]).transpose(0, 2, 1)
+    return np.concatenate([scales.astype(np.float32).view(np.int8), pairs.ravel()])
 
 
 def lay_out(network: GatedNetwork, pad: int, kind: WeightKind) -> Layout:

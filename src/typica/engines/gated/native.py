@@ -78,7 +78,7 @@ class _Call(ctypes.Structure):
 
 def header(layout: Layout) -> str:
     """Write the constants that stand before the kernel's text."""
-    kinds = {"float32": "Float32", "bfloat16": "BFloat16"}
+    kinds = {"float32": "Float32", "bfloat16": "BFloat16", "int8": "Int8"}
     # Without a name: constants of structs would be one for all libraries that a process loads.
     lines = [f"#define WEIGHTS {kinds[layout.kind]}", "#include <cstdint>", "namespace {"]
     for name, value in layout.shapes.items():
