@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from typica.core.condition import Condition
-from typica.core.engine import Draws, Engine, EngineState
+from typica.core.engine import Engine, EngineState
 from typica.core.errors import ConfigError
 from typica.core.progress import SILENT, Progress
 from typica.core.run import Run
@@ -27,9 +27,9 @@ from typica.streaming.block import Block
 from typica.streaming.monitoring import monitor_for
 from typica.streaming.rescue import Rescue
 from typica.typicality.monitor.grid import Grid
-from typica.typicality.monitor.hearing import as_mono
+from typica.typicality.monitor.hearing import as_mono, steps_of
 from typica.typicality.monitor.monitor import Monitor
-from typica.typicality.monitor.watch import Alarm, Watch
+from typica.typicality.monitor.watch import Alarm
 
 FADE_S = 0.05
 BLOCK_TICKS = 2
@@ -184,7 +184,7 @@ class Performance:
         audio = as_mono(self.engine.model.render(draws.symbols))
         if self._watch is None:
             return audio, None
-        return audio, read(self._watch, audio, draws)
+        return audio, self._watch.read(audio, *steps_of(draws))[1]
 
     def _tell(self, alarm: Alarm, words: str) -> Event:
         self._kinds[alarm.kind] += 1
@@ -202,14 +202,6 @@ class Performance:
     def _shown(self) -> dict[str, float]:
         reading = self._watch.reading if self._watch else {}
         return {name: mark.value for name, mark in reading.items()}
-
-
-def read(watch: Watch, audio: NDArray[np.float32], draws: Draws) -> Alarm | None:
-    """Let a watch read what was drawn of one stream."""
-    assert draws.entropy is not None
-    assert draws.varentropy is not None
-    columns = (draws.log_prob, draws.entropy, draws.varentropy)
-    return watch.read(audio, *(column[0].cpu().numpy() for column in columns))[1]
 
 
 def crossfade_gains(length: int) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from typica.core.engine import Engine
+from typica.core.engine import Draws, Engine
 from typica.core.errors import DataError
 from typica.core.progress import SILENT, Progress
 from typica.typicality.monitor.ear import Ear, Frames
@@ -70,15 +70,66 @@ def hear(engine: Engine, audio: Tensor, grid: Grid) -> Heard:
     symbols = model.symbols(audio[None].to(device))
     symbols = symbols[:, : symbols.shape[1] // grid.tick * grid.tick]
     state, ear = engine.start(1), Ear.fresh(grid)
-    totals, heard = [np.zeros((0, 3))], [Frames.none()]
+    heard = [Heard(np.zeros((0, 3)), Frames.none())]
     for block in symbols.split(BLOCK_TICKS * grid.tick, 1) if symbols.numel() else ():
         distribution, state = engine.follow(block, state)
-        steps = [column[0].cpu().double().numpy() for column in measure(distribution, block)]
-        totals.append(tick_totals(Steps(-steps[0], *steps[1:]), grid))
+        surprisal, *spread = (one[0].cpu().double().numpy() for one in measure(distribution, block))
         frames, ear = ear.hear(as_mono(model.render(block)))
-        heard.append(frames)
-    columns = (np.concatenate(column) for column in zip(*heard, strict=True))
-    return Heard(np.concatenate(totals), Frames(*columns))
+        heard.append(Heard(tick_totals(Steps(-surprisal, *spread), grid), frames))
+    return _joined(heard)
+
+
+def hear_draws(
+    engine: Engine,
+    count: int,
+    seconds: float,
+    grid: Grid,
+    *,
+    temperature: float = 1.0,
+    generator: torch.Generator | None = None,
+    prompt: Tensor | None = None,
+    progress: Progress = SILENT,
+) -> list[Heard]:
+    """Let the model play several streams side by side, and listen to them.
+
+    Args:
+        engine: Draws.
+        count: Streams.
+        seconds: Of each; a rest of a tick is left out.
+        grid: The sizes.
+        temperature: 1 draws what the model says.
+        generator: Where the randomness comes from.
+        prompt: Audio to go on from, (1 or count, 1, time).
+        progress: Hears how far it is.
+    """
+    state, ears = engine.start(count, prompt=prompt), [Ear.fresh(grid)] * count
+    heard: list[list[Heard]] = [[] for _ in range(count)]
+    ticks = int(seconds / grid.tick_s)
+    with progress.task("playing", ticks * grid.tick_s, "s") as task:
+        for _ in range(ticks):
+            draws = engine.draw(
+                state, grid.tick, temperature=temperature, generator=generator, spread=True
+            )
+            state = draws.state
+            sounds = engine.model.render(draws.symbols)
+            for row in range(count):
+                frames, ears[row] = ears[row].hear(as_mono(sounds[row : row + 1]))
+                heard[row].append(Heard(tick_totals(steps_of(draws, row), grid), frames))
+            task.advance(grid.tick_s)
+    return [_joined(parts) for parts in heard]
+
+
+def steps_of(draws: Draws, row: int = 0) -> Steps:
+    """Return what the model said of one of the streams that were drawn with their spread."""
+    assert draws.entropy is not None
+    assert draws.varentropy is not None
+    columns = (draws.log_prob, draws.entropy, draws.varentropy)
+    return Steps(*(column[row].cpu().double().numpy() for column in columns))
+
+
+def _joined(parts: list[Heard]) -> Heard:
+    frames = (np.concatenate(column) for column in zip(*(one.frames for one in parts), strict=True))
+    return Heard(np.concatenate([one.totals for one in parts]), Frames(*frames))
 
 
 def tick_totals(steps: Steps, grid: Grid) -> NDArray[np.float64]:
