@@ -28,6 +28,8 @@ class NumbaKernel:
         MissingFeatureError: numba is not installed.
     """
 
+    measures = True
+
     def __init__(self, network: GatedNetwork, weights: WeightKind) -> None:
         if weights != "float32":
             raise ConfigError(
