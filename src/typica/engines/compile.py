@@ -18,8 +18,8 @@ from typica.engines.gated.job import Kernel
 from typica.layers.gated_network import GatedModel, GatedNetwork
 
 Weights = Literal["float32", "bfloat16", "int8"]
-Backend = Literal["auto", "c++", "numba", "torch"]
-WEIGHTS, BACKENDS = ("float32", "bfloat16", "int8"), ("auto", "c++", "numba", "torch")
+Backend = Literal["auto", "c++", "numba", "graph", "torch"]
+WEIGHTS, BACKENDS = ("float32", "bfloat16", "int8"), ("auto", "c++", "numba", "graph", "torch")
 
 
 class EngineWarning(UserWarning):
@@ -39,13 +39,13 @@ def compile(  # noqa: A001 - what it is called as `engines.compile`
     It holds the weights as they are now; train the model further, and compile it again.
 
     Args:
-        model: An autoregressive model. One around a gated stack, on the CPU, is compiled; others
-            take their own steps.
+        model: An autoregressive model. One around a gated stack is compiled for where it lies;
+            others take their own steps.
         weights: How matrices are kept: "float32" gives the module's numbers; "bfloat16" and
             "int8" are about 1.5 and 2 times as fast and somewhat off: `engines.cost` tells by
             how much.
-        backend: "c++", "numba" or "torch"; "auto" takes the fastest there is, and says so where
-            it is not C++.
+        backend: "c++" or "numba" for a CPU, "graph" for a GPU, "torch" for the module's own
+            steps; "auto" takes the fastest there is, and says so where another would be faster.
         threads: Processors that streams are spread over; torch's own number if left out.
         say: Hears of what is slower than it could be; a warning if left out.
 
@@ -57,18 +57,27 @@ def compile(  # noqa: A001 - what it is called as `engines.compile`
     """
     _check(model, weights, backend)
     assert isinstance(model, AutoregressiveModel)
-    on_cpu = next(model.parameters()).device.type == "cpu"
-    if backend == "torch" or not (on_cpu and isinstance(model, GatedModel)):
-        _refuse_else(model, weights, backend)
+    if backend == "torch" or not isinstance(model, GatedModel):
+        _refuse_else(type(model).__name__, weights, backend == "torch" or backend == "auto")
         return StepEngine(model)
+    on_cpu = next(model.parameters()).device.type == "cpu"
     with torch.no_grad():
         network = model.network()
-    kernel = _kernel(network, weights, backend, say or _warn)
+    if backend == "graph" or (backend == "auto" and not on_cpu):
+        _refuse_else("a CUDA graph", weights, True)
+        kernel: Kernel | None = _graph(network)
+    elif on_cpu:
+        kernel = _kernel(network, weights, backend, say or _warn)
+    else:
+        raise ConfigError(
+            f"backend={backend} computes on the CPU, and the model does not lie there"
+        )
     if kernel is None:
         return StepEngine(model)
     from typica.engines.gated.engine import GatedEngine
 
-    return GatedEngine(model, network, kernel, digest(model), threads or torch.get_num_threads())
+    threads = (threads or torch.get_num_threads()) if kernel.measures else 1
+    return GatedEngine(model, network, kernel, digest(model), threads)
 
 
 def engine_for(model: Model, **settings: Any) -> Engine | None:
@@ -125,12 +134,17 @@ def _check(model: Model, weights: str, backend: str) -> None:
             raise RunError(f"weight {name} holds what is not a number: load another checkpoint")
 
 
-def _refuse_else(model: Model, weights: str, backend: str) -> None:
-    if weights != "float32" or backend in ("c++", "numba"):
-        name = type(model).__name__
+def _refuse_else(what: str, weights: str, is_right: bool) -> None:
+    if weights != "float32" or not is_right:
         raise ConfigError(
-            f"no engine is compiled of {name} here: ask for weights=float32 and backend=auto"
+            f"there is no such engine of {what}: ask for weights=float32 and backend=auto"
         )
+
+
+def _graph(network: GatedNetwork) -> Kernel:
+    from typica.engines.gated.graph import GraphKernel
+
+    return GraphKernel(network)
 
 
 def _warn(sentence: str) -> None:

@@ -18,7 +18,7 @@ from typica.core.engine import Draws, Engine, EngineState, begin, check_draw, dr
 from typica.core.model import AutoregressiveModel
 from typica.core.spread import spread as spread_of
 from typica.core.temperature import tempered
-from typica.engines.gated.job import Job, Kernel
+from typica.engines.gated.job import Floats, Job, Kernel
 from typica.engines.gated.state import GatedEngineState, Geometry, Rings, read_state
 from typica.layers.gated import GatedLayer, GatedStack
 from typica.layers.gated_network import GatedNetwork, GatedState
@@ -84,8 +84,8 @@ class GatedEngine(Engine):
             return draw_by_steps(self, state, length, temperature, generator, spread)
         job, after = self._job(state, length, temperature)
         count, draws = state.count, self.kernel.shapes["DRAWS"]
-        job.uniforms = torch.rand(length, count, draws, generator=generator).numpy()
-        if self.network.output == "categorical":
+        job.uniforms = _uniforms(length, count, draws, generator)
+        if self.network.output == "categorical" and self.kernel.measures:
             return self._draw_levels(job, after, spread)
         return self._draw_others(job, after, spread)
 
@@ -140,9 +140,10 @@ class GatedEngine(Engine):
         if state.label is not None:
             job.label = state.label.detach().numpy()
         if self.network.upsampling is not None and state.frames is not None:
+            frames = state.frames.to(self.network.reading.weight.device)
             with torch.no_grad():
-                local = self.network.upsampling(state.frames, state.time, length)
-            job.local = np.ascontiguousarray(local.numpy(), np.float32)
+                local = self.network.upsampling(frames, state.time, length)
+            job.local = np.ascontiguousarray(local.cpu().numpy(), np.float32)
         return job, after
 
     def _run(self, job: Job) -> None:
@@ -175,6 +176,13 @@ class GatedEngine(Engine):
         if self.network.output == "categorical":
             outputs = outputs.log_softmax(-1)
         return self.network.distribution(outputs)
+
+
+def _uniforms(length: int, count: int, draws: int, generator: torch.Generator | None) -> Floats:
+    """Return uniform numbers, one sample's after another's: blocks of any size get the same."""
+    device = "cpu" if generator is None else generator.device
+    drawn = torch.rand(length, count, draws, generator=generator, device=device)
+    return drawn.cpu().numpy()
 
 
 def _geometry(network: GatedNetwork, shapes: dict, digest: str) -> Geometry:

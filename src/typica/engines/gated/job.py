@@ -63,9 +63,11 @@ class Kernel(Protocol):
         name: What computes.
         shapes: Constants of the network, as `typica.engines.gated.layout` names them.
         bytes: Of weights, biases and tables.
+        measures: Whether it fills `log_prob` to `varentropy`; else it fills `outputs`.
     """
 
     name: str
+    measures: bool
     shapes: dict
     bytes: int
 

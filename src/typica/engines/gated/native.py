@@ -32,6 +32,8 @@ class NativeKernel:
         NoCompilerError: There is no C++ compiler that works.
     """
 
+    measures = True
+
     def __init__(self, network: GatedNetwork, weights: WeightKind) -> None:
         lanes = build.lanes()
         layout = lay_out(network, 2 * lanes, weights)
