@@ -1,5 +1,6 @@
 import json
 import threading
+import time
 import urllib.request
 
 import pytest
@@ -62,6 +63,27 @@ def test_asked_to_stop_it_leaves_whole_files(air, perform, tmp_path):
 
     written = soundfile.info(tmp_path / "a.wav").duration
     assert written == pytest.approx(aired.seconds, abs=0.051)  # a block was in the making
+
+
+class Speaker(Sink):
+    """Plays a block in a twentieth of a second, and counts them."""
+
+    name, live, played = "speaker", True, 0
+
+    def play(self, listener, rate):
+        while listener.wait():
+            self.played += 1
+            time.sleep(0.05)
+
+
+def test_asked_to_stop_a_speaker_falls_silent_though_its_buffer_is_full(air, perform):
+    speaker, asked = Speaker(), threading.Event()
+    threading.Timer(0.3, asked.set).start()
+
+    aired = air(perform(), [speaker], asked.is_set)
+
+    assert aired.metrics["blocks"] > 60
+    assert speaker.played < 20
 
 
 def test_what_broke_is_told_and_what_was_heard_before_is_kept(air, perform, tmp_path):

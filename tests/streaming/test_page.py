@@ -1,5 +1,6 @@
 """The page, in a real browser."""
 
+import asyncio
 import importlib.util
 import shutil
 from pathlib import Path
@@ -54,7 +55,7 @@ def test_every_sample_is_heard_one_after_the_other(measures, browser):
 class Sine:
     """A tone at a quarter of the rate's half, with a reading out of its limits and an event."""
 
-    rate = 16000
+    rate, block = 16000, 1550
     limits = {"tone": (0.0, 1.0)}
 
     def __init__(self, length=None):
@@ -66,9 +67,10 @@ class Sine:
     def __next__(self):
         if self.length and self.at >= self.length:
             raise StopIteration
-        at, self.at = self.at, self.at + 1600
-        audio = 0.5 * np.sin(2 * np.pi * 2000 * (at + np.arange(1600)) / 16000)
-        events = [{"at": at, "kind": "loop", "text": "Round and round."}] if at == 16000 else []
+        at, self.at = self.at, self.at + self.block
+        audio = 0.5 * np.sin(2 * np.pi * 2000 * (at + np.arange(self.block)) / 16000)
+        event = {"at": at, "kind": "loop", "text": "Round and round."}
+        events = [event] if at == 10 * self.block else []
         return Block(audio.astype(np.float32), at, {"tone": 2.0, "other_db": -3.0}, events)
 
     def close(self):
@@ -131,19 +133,62 @@ def test_the_page_shows_readings_limits_and_events_and_the_end(measures, browser
         assert browser.text("#underruns") == "0"
 
 
-def test_a_page_goes_on_when_its_line_broke(measures, browser):
-    with measures.served(measures.Ramp()) as (broadcast, address):
+def test_a_page_goes_on_when_its_line_broke(measures, browser, monkeypatch):
+    from typica.streaming.routes import Conversation
+
+    whole, lines = Conversation._play, []
+
+    async def breaking(self, listener):
+        lines.append(listener)
+        if len(lines) == 1:
+            await asyncio.wait_for(whole(self, listener), 2)
+        await whole(self, listener)
+
+    monkeypatch.setattr(Conversation, "_play", breaking)
+    with measures.served(measures.Ramp()) as (_, address):
+        heard = measures.count(browser, address, seconds=5)
+
+        assert len(lines) == 2
+        assert heard["heard"] > 3 * 16000
+        assert (heard["breaks"], heard["underruns"]) == (0, 0)
+        assert browser.text("#status") == "Playing"
+
+
+RING = """
+(async () => {
+  const { Ring } = await import("/ring.js");
+  const ring = new Ring(100);
+  const push = (at, count) => ring.push(at, Int16Array.from({ length: count }, (_, i) => at + i));
+  const pull = (count) => {
+    const out = new Float32Array(count);
+    return [...out.subarray(0, ring.pull(out, count))].map((sample) => sample * 32768);
+  };
+  const told = [];
+  const tell = (count) => told.push([pull(count), ring.position, ring.lost]);
+  push(10, 5); tell(3);   // in the middle of a stream
+  push(13, 4); tell(9);   // some of it twice
+  push(20, 2); tell(9);   // three are missing
+  ring.restart(); push(0, 2); tell(9);
+  push(2, 150); tell(2);  // more than it holds
+  return told;
+})()
+"""
+
+
+def test_the_ring_knows_what_it_has_what_is_missing_and_what_begins_anew(measures, browser):
+    with measures.served(measures.Ramp()) as (_, address):
         browser.open(address)
         browser.wait("document.querySelector('#status')?.textContent === 'Ready'")
-        browser.click("#play")
-        browser.wait("document.querySelector('#status').textContent === 'Playing'")
 
-        for listener in broadcast.listeners:
-            listener.dropped = True
-            listener.clear()
+        told = browser.evaluate(RING)
 
-        browser.wait("document.querySelector('#listeners').textContent === '1'")
-        browser.wait("document.querySelector('#status').textContent.startsWith('Playing')")
+    assert told == [
+        [[10, 11, 12], 13, 0],
+        [[13, 14, 15, 16], 17, 0],
+        [[20, 21], 22, 3],
+        [[0, 1], 2, 3],
+        [[52, 53], 54, 53],
+    ]
 
 
 @pytest.mark.slow

@@ -141,6 +141,10 @@ def test_a_player_that_stalls_is_dropped_and_the_others_go_on(
         codes = wav_codes(read(f"{address}/stream.wav", 44 + 2000))
         np.testing.assert_array_equal(codes, ramp_codes(int(codes[0]) + 32768, 1000))
 
+        time.sleep(1)
+        rest = b"".join(iter(lambda: stalled.recv(1 << 16), b""))
+        assert not rest.endswith(b"0\r\n\r\n")  # it can tell that it was cut off
+
 
 def conversation(address, messages, say=()):
     """Return so many messages of the socket; samples as (at, codes)."""

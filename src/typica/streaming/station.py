@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from typica.streaming.broadcast import Broadcast
@@ -23,12 +24,14 @@ class Station:
         title: Name of the run.
         engine: What computes.
         limits: The least and the greatest usual value of readings, by name; either may be None.
+        began: When it was opened, which tells it from the one before.
     """
 
     broadcast: Broadcast
     title: str = "typica"
     engine: str = ""
     limits: Limits = field(default_factory=dict)
+    began: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
 
     def state(self) -> dict[str, Any]:
         """Return all that a page wants to know at first."""
@@ -37,6 +40,7 @@ class Station:
             {
                 "title": self.title,
                 "engine": self.engine,
+                "began": self.began,
                 "rate": self.broadcast.rate,
                 "limits": self.limits,
                 "reading": chronicle.reading,

@@ -66,15 +66,17 @@ class WorkletSource {
       this.waiting.push(message);
       return;
     }
-    if (message.type === "state") this.greet();
+    if (message.type === "state") this.greet(message.began);
     if (message.type === "end") this.end();
     this.page.words(message);
   }
 
-  /** A socket that was opened anew may go on elsewhere in the stream. */
-  greet() {
+  /** A line that was opened again may lead to another stream. */
+  greet(began) {
+    const anew = began !== this.began;
+    this.began = began;
     this.waiting = [];
-    this.node.port.postMessage({ ended: false });
+    this.node.port.postMessage({ ended: false, anew });
   }
 
   /** What is in the buffer is still heard. */

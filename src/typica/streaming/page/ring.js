@@ -17,8 +17,13 @@ export class Ring {
     return (this.origin ?? 0) + this.read;
   }
 
-  /** Take 16-bit samples of which the first is number `at` of the stream. */
+  /** Take 16-bit samples of which the first is number `at` of the stream; old ones are known. */
   push(at, codes) {
+    const known = this.origin === null ? 0 : Math.max(0, this.origin + this.written - at);
+    if (known < codes.length) this.append(at + known, codes.subarray(known));
+  }
+
+  append(at, codes) {
     this.notice(at);
     for (let i = 0; i < codes.length; i++) {
       this.samples[(this.written + i) % this.samples.length] = codes[i] / 32768;
@@ -31,9 +36,13 @@ export class Ring {
 
   /** Count what is missing before sample `at`. */
   notice(at) {
-    const expected = this.origin === null ? at : this.origin + this.written;
+    if (this.origin !== null) this.lost += at - this.origin - this.written;
     this.origin = at - this.written;
-    this.lost += Math.max(0, at - expected);
+  }
+
+  /** Go on with another stream, whose numbers begin anew. */
+  restart() {
+    this.origin = null;
   }
 
   /** Move samples into `out`, as many as there are; return how many that was. */

@@ -21,7 +21,8 @@ class Stream extends AudioWorkletProcessor {
     this.port.onmessage = ({ data }) => this.hear(data);
   }
 
-  hear({ at, codes, ended }) {
+  hear({ at, codes, ended, anew }) {
+    if (anew) this.ring.restart();
     if (codes) this.ring.push(at, codes);
     if (ended !== undefined) this.ended = ended;
   }
