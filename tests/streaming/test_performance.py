@@ -208,7 +208,7 @@ def test_what_follows_a_rewind_is_new():
     blocks = play(engine, 120, monitor=WATCHING, block=TICK)[1]
 
     assert sum(len(block.events) for block in blocks) > 1
-    sounding = [block.audio.tobytes() for block in blocks if np.abs(block.audio).max() > 0.1]
+    sounding = [block.audio.tobytes() for block in blocks if np.abs(block.audio).max() > 0.02]
     assert len(set(sounding)) == len(sounding)
 
 
@@ -232,6 +232,16 @@ def test_a_trap_for_ever_does_not_stop_the_stream():
     assert any("not tried" in event["action"] for event in events)
     assert len(events) < 60  # most of the time it is left alone
     assert performance.report()["share_in_alarm"] > 0.1
+
+
+def test_a_stream_that_falls_silent_sounds_again_even_where_rescues_pause():
+    # Every start sounds for two seconds and then falls silent for ever.
+    engine = Fated(risk=1.0, after=2 * RATE)
+    _, blocks = play(engine, 120, monitor=WATCHING, block=TICK)
+
+    sounding = [float(np.abs(block.audio).max() > 0.02) for block in blocks]
+    assert np.mean(sounding) > 0.3
+    assert np.mean(sounding[len(sounding) // 2 :]) > 0.3
 
 
 def test_rescues_go_further_back_each_time_and_then_start_afresh():

@@ -14,6 +14,8 @@ FURTHER_S = 4.0  # back after a first failure; twice as far again after the next
 FAILURES, FRESH_STARTS = 3, 3
 PAUSE_S, LONGEST_PAUSE_S = 60.0, 960.0  # without rescues, once none has helped; doubles
 
+SOUNDED_S = 1.0  # a start after which there was sound for so long was worth it
+
 
 class Kept(NamedTuple):
     """A place to come back to.
@@ -43,7 +45,8 @@ class Rescue:
     the next goes 4 s further back, then 12 s, then 28 s; then the stream starts afresh. Three
     fresh starts that fail one after the other show that going back does not help, as when the
     decoding itself is at fault: the stream is then left alone for a minute, and for twice as long
-    each time this happens again.
+    each time this happens again. Where it falls silent meanwhile, it starts afresh even so: any
+    sound is better, unless it has been silent from the start.
     """
 
     def __init__(self, rate: int, beginning: EngineState, watch: Watch) -> None:
@@ -69,7 +72,7 @@ class Rescue:
     def choose(self, alarm: Alarm) -> Resort | None:
         """Choose where to go on from; None while rescues pause."""
         if self._pause_left:
-            return None
+            return self._break_silence(alarm)
         if self._free_for < round(PROBATION_S * self.rate):
             self._failures += 1
         further = round((2**self._failures - 1) * FURTHER_S * self.rate)
@@ -89,11 +92,18 @@ class Rescue:
         self._fresh_starts += 1
         if self._fresh_starts > FRESH_STARTS:
             return self._give_up()
+        return self._from_the_beginning()
+
+    def _from_the_beginning(self) -> Resort:
         self._failures = 0
         self._kept.clear()
         self._kept.append(self._beginning)
         self._go_on_from(self._beginning)
         return Resort(self._beginning, "started afresh")
+
+    def _break_silence(self, alarm: Alarm) -> Resort | None:
+        has_sounded = alarm.since >= round(SOUNDED_S * self.rate)
+        return self._from_the_beginning() if alarm.kind == "silence" and has_sounded else None
 
     def _give_up(self) -> Resort:
         pause = min(PAUSE_S * 2**self._pauses, LONGEST_PAUSE_S)
