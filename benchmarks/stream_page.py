@@ -36,7 +36,13 @@ from typica.streaming.station import Station
 
 RATE = 16000
 BLOCK = 1600
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--host-resolver-rules=MAP *.test 127.0.0.1",  # hosts that no browser takes for its own
+)
 START_S = 30.0  # that a browser may take to start
 
 # Runs before the page's own scripts: keeps the worklet that plays where the counter finds it.

@@ -8,7 +8,7 @@ export async function play(rate, page) {
   const out = outputOf(context);
   const source = context.audioWorklet
     ? await WorkletSource.open(context, out, rate, page)
-    : new ElementSource(context, out, page);
+    : new ElementSource(context, out, rate, page);
   await context.resume();
   return { context, source, ...out, close: () => close(context, source) };
 }
@@ -110,16 +110,30 @@ class WorkletSource {
 
 /** A browser allows worklets only at localhost or over HTTPS; an element plays anywhere. */
 class ElementSource {
-  constructor(context, out, page) {
+  constructor(context, out, rate, page) {
+    Object.assign(this, { rate, page, stalls: -1 }); // it always waits once, at first
     this.element = new Audio("stream.flac");
     context.createMediaElementSource(this.element).connect(out.analyser);
+    this.element.onwaiting = () => (this.stalls += 1);
     this.element.onerror = () => page.broken();
     this.element.play();
-    this.timer = setInterval(() => page.poll(), 1000);
+    this.timers = [setInterval(() => this.follow(), 250), setInterval(() => page.poll(), 1000)];
+  }
+
+  follow() {
+    const { buffered, currentTime, readyState } = this.element;
+    this.page.fares({
+      position: currentTime * this.rate,
+      buffer: buffered.length ? buffered.end(buffered.length - 1) - currentTime : 0,
+      underruns: Math.max(0, this.stalls),
+      lost: 0,
+      filling: readyState < HTMLMediaElement.HAVE_FUTURE_DATA,
+    });
   }
 
   close() {
-    clearInterval(this.timer);
+    this.timers.forEach(clearInterval);
+    this.element.onerror = null;
     this.element.pause();
     this.element.removeAttribute("src");
     this.element.load();
