@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
 from html import escape
 from importlib import resources
 from string import Template
@@ -16,6 +15,17 @@ from typica.evaluation.baselines import FIT_S
 from typica.evaluation.bits import Bits, Mean
 from typica.evaluation.findings import Clip, Findings
 from typica.evaluation.health import Health
+from typica.evaluation.markup import (
+    details,
+    listed,
+    number,
+    prose,
+    row,
+    section,
+    signed,
+    table,
+    with_error,
+)
 
 TEMPLATE = "report.html"
 
@@ -59,8 +69,8 @@ def render(findings: Findings) -> str:
         _likelihood(findings),
         _learning(findings),
         _health(findings),
-        _section("What was done", _facts(findings)),
-        _section("How to go on", _commands(findings)),
+        section("What was done", _facts(findings)),
+        section("How to go on", _commands(findings)),
     ]
     return Template(template).substitute(name=escape(findings.name), sections="\n".join(sections))
 
@@ -69,13 +79,13 @@ def _verdict(findings: Findings) -> str:
     verdict = findings.verdict
     parts = [
         f'<p class="word">{verdict.word}</p>',
-        f"<p>{_prose(verdict.summary)}</p>",
+        f"<p>{prose(verdict.summary)}</p>",
         _headline(findings),
-        _list(verdict.reasons),
-        f"<h3>What to do next</h3>{_list(verdict.advice)}",
-        f"<h3>Mind</h3>{_list(findings.notes)}" if findings.notes else "",
+        listed(verdict.reasons),
+        f"<h3>What to do next</h3>{listed(verdict.advice)}",
+        f"<h3>Mind</h3>{listed(findings.notes)}" if findings.notes else "",
     ]
-    return _section("Verdict", "".join(parts), verdict.word)
+    return section("Verdict", "".join(parts), verdict.word)
 
 
 def _headline(findings: Findings) -> str:
@@ -85,12 +95,16 @@ def _headline(findings: Findings) -> str:
         return ""
     bound = "at most " if likelihood.density == "lower bound" else ""
     shown = [
-        ("held-out bits a sample", bound + _mean(likelihood.model.mean), likelihood.model.measure)
+        (
+            "held-out bits a sample",
+            bound + with_error(likelihood.model.mean),
+            likelihood.model.measure,
+        )
     ]
     saved = likelihood.advantages()
     if saved:
         best = min(saved, key=lambda name: saved[name].value)
-        shown.append(("saved against the best baseline", _signed(saved[best]), best))
+        shown.append(("saved against the best baseline", signed(saved[best]), best))
     cells = (
         f"<div><dt>{escape(what)}</dt><dd>{value}<small>{escape(note)}</small></dd></div>"
         for what, value, note in shown
@@ -107,8 +121,8 @@ def _samples(findings: Findings) -> str:
         clips += _clip(clip, findings.rate)
     if findings.early:
         early = "".join(_clip(clip, findings.rate) for clip in findings.early)
-        clips += _details("Earlier in training", early)
-    return _section("Samples", clips)
+        clips += details("Earlier in training", early)
+    return section("Samples", clips)
 
 
 def _clip(clip: Clip, rate: int) -> str:
@@ -133,7 +147,7 @@ def _likelihood(findings: Findings) -> str:
     likelihood, model = findings.likelihood, findings.likelihood.model
     if model is None:
         words = "This model has no density: it can be listened to and measured, not scored."
-        return _section("Likelihood", f"<p>{words}</p>")
+        return section("Likelihood", f"<p>{words}</p>")
     saved = likelihood.advantages()
     prices = sorted([model, *likelihood.baselines], key=lambda one: one.mean.value)
     seconds = sum(model.samples) / findings.rate
@@ -145,20 +159,22 @@ def _likelihood(findings: Findings) -> str:
         f"of training recordings."
     )
     head = ("", _HIDDEN, "bits a sample", "model saves")
-    table = _table(head, [_price(one, prices[-1], saved.get(one.name)) for one in prices], caption)
+    prices_table = table(
+        head, [_price(one, prices[-1], saved.get(one.name)) for one in prices], caption
+    )
     notes = [_under_another(one) for one in likelihood.apart] + [*likelihood.notes]
     each = sorted(model.by_recording().items(), key=lambda pair: pair[1])
-    rows = [_row([escape(name), f"{bits:.3f}"]) for name, bits in each]
-    more = _details("Each recording", _table(("recording", "bits a sample"), rows))
-    quiet = "".join(f'<p class="quiet">{_prose(note)}</p>' for note in notes)
-    return _section("Likelihood", table + quiet + more)
+    rows = [row([escape(name), f"{bits:.3f}"]) for name, bits in each]
+    more = details("Each recording", table(("recording", "bits a sample"), rows))
+    quiet = "".join(f'<p class="quiet">{prose(note)}</p>' for note in notes)
+    return section("Likelihood", prices_table + quiet + more)
 
 
 def _price(bits: Bits, dearest: Bits, saved: Mean | None) -> str:
     width = 100 * bits.mean.value / dearest.mean.value
     bar = f'<div class="bar" style="width:{width:.1f}%"></div>'
-    cells = [escape(bits.name), bar, _mean(bits.mean), _signed(saved) if saved else ""]
-    return _row(cells, "" if saved else "ours")
+    cells = [escape(bits.name), bar, with_error(bits.mean), signed(saved) if saved else ""]
+    return row(cells, "" if saved else "ours")
 
 
 def _under_another(bits: Bits) -> str:
@@ -176,7 +192,7 @@ def _learning(findings: Findings) -> str:
         "training; dashed, what the baselines pay in the table above.</p>"
     )
     picture = figures.to_svg(figures.learning_curve(findings), "Learning curve")
-    return _section("Learning curve", words + picture)
+    return section("Learning curve", words + picture)
 
 
 def _health(findings: Findings) -> str:
@@ -184,14 +200,14 @@ def _health(findings: Findings) -> str:
         return ""
     ours, real = findings.health, findings.expected_health
     rows = [
-        _row([escape(what), _figure(ours, name, form), _figure(real, name, form)])
+        row([escape(what), _figure(ours, name, form), _figure(real, name, form)])
         for name, what, form in MEASURES
     ]
     distances = (findings.distance_db, findings.expected_distance_db)
-    rows.append(_row(["spectral distance, dB", *(_number(one, "{:.1f}") for one in distances)]))
+    rows.append(row(["spectral distance, dB", *(number(one, "{:.1f}") for one in distances)]))
     words = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in DEFINITIONS.items())
-    more = _details("What these mean", f'<dl class="facts">{words}</dl>')
-    return _section("Health of the samples", _table(("", "samples", "held out"), rows) + more)
+    more = details("What these mean", f'<dl class="facts">{words}</dl>')
+    return section("Health of the samples", table(("", "samples", "held out"), rows) + more)
 
 
 def _facts(findings: Findings) -> str:
@@ -209,51 +225,5 @@ def _commands(findings: Findings) -> str:
 _HIDDEN = '<span class="unseen">chart</span>'
 
 
-def _section(title: str, body: str, kind: str = "") -> str:
-    return f'<section class="{kind}"><h2>{escape(title)}</h2>{body}</section>'
-
-
-def _table(head: Sequence[str], rows: Iterable[str], caption: str = "") -> str:
-    titles = "".join(f'<th scope="col">{title}</th>' for title in head)
-    words = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return (
-        f'<div class="scroll"><table>{words}<thead><tr>{titles}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
-
-
-def _row(cells: Sequence[str], kind: str = "") -> str:
-    rest = "".join(f"<td>{cell}</td>" for cell in cells[1:])
-    return f'<tr class="{kind}"><th scope="row">{cells[0]}</th>{rest}</tr>'
-
-
-def _details(title: str, body: str) -> str:
-    return f"<details><summary>{escape(title)}</summary>{body}</details>"
-
-
-def _list(sentences: Sequence[str]) -> str:
-    return f"<ul>{''.join(f'<li>{_prose(one)}</li>' for one in sentences)}</ul>"
-
-
-def _prose(sentence: str) -> str:
-    """Escape a sentence, and set what stands between backquotes as code."""
-    pieces = escape(sentence).split("`")
-    return "".join(f"<code>{p}</code>" if i % 2 else p for i, p in enumerate(pieces))
-
-
-def _mean(mean: Mean, form: str = "{:.2f}") -> str:
-    error = "" if mean.error is None else f' <span class="error">±&nbsp;{mean.error:.2f}</span>'
-    return _number(mean.value, form) + error
-
-
-def _signed(mean: Mean) -> str:
-    return _mean(mean, "{:+.2f}")
-
-
 def _figure(health: Health, name: str, form: str) -> str:
-    return _number(getattr(health, name), form)
-
-
-def _number(value: float | None, form: str) -> str:
-    """Write a number with a true minus sign, a dash where there is none."""
-    return "–" if value is None else form.format(value).replace("-", "−")
+    return number(getattr(health, name), form)

@@ -1,0 +1,175 @@
+"""How a model fares when it plays by itself: several streams from silence, and what befalls them.
+
+The loss is measured along recordings. A model that plays goes along its own sound instead, and
+may come to where no recording ever was and from where nothing leads back: silence, a loop, noise.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from typica.core.engine import Engine
+from typica.core.progress import SILENT, Progress
+from typica.evaluation.health import LOWEST_LEVEL_DB, repetition, spectral_distance_db
+from typica.signal.loudness import level_db
+from typica.typicality.monitor.hearing import as_mono, steps_of
+from typica.typicality.monitor.monitor import Monitor
+
+FARTHEST_DB = 60.0  # a silent stream has no spectrum: it counts as this far from all others
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What befell one stream.
+
+    Attributes:
+        traps: Share of its time in each kind of trap, by name, such as "silence" or "loop".
+        alarms: How often it fell into one.
+        level_db: Root mean square, decibels of full scale.
+        distance_db: How far its mean spectrum lies from that of recordings.
+        repetition: See `typica.evaluation.health.repetition`; None for silence.
+        entropy: Mean conditional entropy of the model, bits a sample.
+    """
+
+    traps: Mapping[str, float]
+    alarms: int
+    level_db: float
+    distance_db: float
+    repetition: float | None
+    entropy: float
+
+    @property
+    def trapped(self) -> float:
+        """Share of its time in any trap."""
+        return sum(self.traps.values())
+
+
+@dataclass(frozen=True)
+class FreeRun:
+    """Streams that a model played side by side.
+
+    Attributes:
+        seconds: Of each.
+        streams: What befell them.
+    """
+
+    seconds: float
+    streams: Sequence[Stream]
+
+    @property
+    def trapped(self) -> float:
+        """Share of the time in traps."""
+        return float(np.mean([one.trapped for one in self.streams]))
+
+    @property
+    def traps(self) -> dict[str, float]:
+        """Share of the time in each kind of trap, the worst first."""
+        total: Counter[str] = Counter()
+        for one in self.streams:
+            total.update(one.traps)
+        return {kind: share / len(self.streams) for kind, share in total.most_common()}
+
+    @property
+    def alarms_per_hour(self) -> float:
+        """How often an hour a stream fell into a trap."""
+        return 3600 * sum(one.alarms for one in self.streams) / (self.seconds * len(self.streams))
+
+    def mean(self, name: str) -> float | None:
+        """Return the mean over streams of a figure, over those that have it."""
+        values = [value for one in self.streams if (value := getattr(one, name)) is not None]
+        return float(np.mean(values)) if values else None
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Self:
+        """Read it from the plain values that `dataclasses.asdict` makes of it."""
+        return cls(plain["seconds"], [Stream(**one) for one in plain["streams"]])
+
+
+class Played(NamedTuple):
+    """Streams that were played.
+
+    Attributes:
+        audio: What they sound like, (count, 1, time).
+        run: What befell them.
+    """
+
+    audio: Tensor
+    run: FreeRun
+
+
+def play(
+    engine: Engine,
+    monitor: Monitor,
+    real: Sequence[Tensor],
+    *,
+    count: int,
+    seconds: float,
+    generator: torch.Generator | None = None,
+    progress: Progress = SILENT,
+) -> Played:
+    """Let a model play from silence, and watch it without helping it.
+
+    Memory holds the sound of all streams and no more than a tick of what the model says of it.
+
+    Args:
+        engine: Draws, all streams side by side.
+        monitor: Says what is a trap, tick by tick.
+        real: Excerpts of recordings, each (1, time), that the spectra are compared with.
+        count: Streams.
+        seconds: Of each; a rest of a tick of the monitor is left out.
+        generator: Where the randomness comes from.
+        progress: Hears how far it is.
+    """
+    grid, state = monitor.grid, engine.start(count)
+    watches = [monitor.begin() for _ in range(count)]
+    ticks = max(1, int(seconds / grid.tick_s))
+    kinds = np.full((ticks, count), "", dtype=object)
+    entropy, sounds = torch.zeros(count, dtype=torch.float64), []
+    with progress.task("playing", ticks * grid.tick_s, "s") as task:
+        for tick in range(ticks):
+            draws = engine.draw(state, grid.tick, generator=generator, spread=True)
+            state, sound = draws.state, engine.model.render(draws.symbols)
+            sounds.append(sound.cpu())
+            for row, watch in enumerate(watches):
+                _, alarm = watch.read(as_mono(sound[row : row + 1]), *steps_of(draws, row))
+                kinds[tick, row] = alarm.kind if alarm else ""
+            assert draws.entropy is not None
+            entropy += draws.entropy.cpu().double().sum(1)
+            task.advance(grid.tick_s)
+    audio = torch.cat(sounds, -1)
+    bits = (entropy / np.log(2) / audio.shape[-1]).tolist()
+    streams = [
+        _stream(kinds[:, row], audio[row], real, monitor.rate, bits[row]) for row in range(count)
+    ]
+    return Played(audio, FreeRun(ticks * grid.tick_s, streams))
+
+
+def _stream(
+    kinds: NDArray[np.object_], audio: Tensor, real: Sequence[Tensor], rate: int, entropy: float
+) -> Stream:
+    """Sum up a stream (1, time) by the kind of trap it was in at each tick, "" for none."""
+    found = Counter(kind for kind in kinds.tolist() if kind)
+    trapped = kinds != ""
+    entered = trapped & ~np.concatenate([[False], trapped[:-1]])
+    return Stream(
+        traps={kind: ticks / len(kinds) for kind, ticks in found.items()},
+        alarms=int(entered.sum()),
+        level_db=max(float(level_db(audio[0])), LOWEST_LEVEL_DB),
+        distance_db=distance_db(audio, real, rate),
+        repetition=repetition(audio[0], rate),
+        entropy=entropy,
+    )
+
+
+def distance_db(audio: Tensor, real: Sequence[Tensor], rate: int) -> float:
+    """Return how far the mean spectrum of a stream (1, time) lies from that of recordings."""
+    found = spectral_distance_db([audio], real, rate)
+    return FARTHEST_DB if found is None else min(found, FARTHEST_DB)

@@ -1,0 +1,178 @@
+"""Which checkpoint to take: the healthiest when it plays, not the one of lowest loss.
+
+First counts the share of the time in traps, then the distance of the sound from recordings,
+then the loss. The first two are measured on a few streams: checkpoints among which those cannot
+tell a difference tie, and the next figure decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from typica.evaluation.bits import Bits, Mean, advantage
+from typica.evaluation.free_running import FreeRun
+
+SIGNIFICANT = 0.05
+PERMUTATIONS = 4999
+LEAST_STREAMS = 4  # of fewer, not even all against none would be significant
+TRAPPED, VISITED = 0.5, 0.02  # shares of the time
+
+
+@dataclass(frozen=True)
+class Audition:
+    """What was found of one checkpoint.
+
+    Attributes:
+        name: As users call it, such as "step 4,000".
+        step: Of the training; None for final weights that no checkpoint has.
+        path: Its folder.
+        weights: SHA-256 of its weights.
+        bits: What it pays for held-out stretches.
+        entropy: Its mean conditional entropy along them, bits a sample.
+        run: What befell it when it played.
+        clips: Sound files of that, in the order of the streams.
+    """
+
+    name: str
+    step: int | None
+    path: str
+    weights: str
+    bits: Bits
+    entropy: float
+    run: FreeRun
+    clips: Sequence[str]
+
+    @property
+    def verdict(self) -> str:
+        """One sentence on how it plays."""
+        share, kinds = self.run.trapped, " and ".join(list(self.run.traps)[:2])
+        if share >= TRAPPED:
+            return f"It is trapped for {share:.0%} of the time: {kinds}."
+        if share >= VISITED:
+            hour = f"{self.run.alarms_per_hour:.0f} times an hour"
+            return f"It falls into traps {hour}, {share:.0%} of the time: {kinds}."
+        return f"It plays freely, {share:.1%} of the time in traps."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return its figures as plain values."""
+        figures = ("level_db", "distance_db", "repetition", "entropy")
+        return {
+            "name": self.name,
+            "step": self.step,
+            "path": self.path,
+            "bits": self.bits.mean._asdict(),
+            "measure": self.bits.measure,
+            "trapped": self.trapped._asdict(),
+            "traps": self.run.traps,
+            "alarms_per_hour": self.run.alarms_per_hour,
+            **{name: self.run.mean(name) for name in figures},
+            "held_out_entropy": self.entropy,
+            "verdict": self.verdict,
+            "streams": [asdict(one) for one in self.run.streams],
+            "clips": list(self.clips),
+        }
+
+    @property
+    def trapped(self) -> Mean:
+        """Share of the time in traps, with its standard error over streams."""
+        return _mean([one.trapped for one in self.run.streams])
+
+    @property
+    def distance(self) -> Mean:
+        """Distance from recordings in decibels, with its standard error over streams."""
+        return _mean([one.distance_db for one in self.run.streams])
+
+
+class Ranked(NamedTuple):
+    """A checkpoint and its place.
+
+    Attributes:
+        place: 1 is best.
+        tied: Whether neither traps nor distance tell it from a neighbour: bits decide then.
+        audition: What was found of it.
+    """
+
+    place: int
+    tied: bool
+    audition: Audition
+
+
+def rank(auditions: Sequence[Audition]) -> list[Ranked]:
+    """Return checkpoints from the best to the worst."""
+    ranked: list[Ranked] = []
+    for alike in _tiers(auditions, lambda one: [s.trapped for s in one.run.streams]):
+        for near in _tiers(alike, lambda one: [s.distance_db for s in one.run.streams]):
+            for one in sorted(near, key=lambda one: one.bits.mean.value):
+                ranked.append(Ranked(len(ranked) + 1, len(near) > 1, one))
+    return ranked
+
+
+def conclude(ranked: Sequence[Ranked]) -> list[str]:
+    """Say in sentences which checkpoint to take, and why not that of lowest loss."""
+    best = ranked[0].audition
+    sentences = [f"Take {best.name}. {best.verdict}"]
+    alike = [one.audition.name for one in ranked[1:] if not _differ_in_traps(one.audition, best)]
+    if alike:
+        sentences.append(
+            f"{_listed(alike)} cannot be told from it by the time in traps: the distance from "
+            f"recordings decided, and bits where that could not."
+        )
+    return [*sentences, _on_loss(ranked)]
+
+
+def differ(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Tell whether the means of two samples differ significantly, by a permutation test.
+
+    The test is two-sided at 5 % and draws its permutations in the same way each time.
+    Source: Phipson and Smyth 2010, "Permutation p-values should never be zero", equation 2.
+    """
+    together = np.array([*one, *other], np.float64)
+    seen = abs(np.mean(one) - np.mean(other))
+    drawn = np.random.default_rng(0).permuted(np.tile(together, (PERMUTATIONS, 1)), axis=1)
+    means = drawn[:, : len(one)].mean(1) - drawn[:, len(one) :].mean(1)
+    as_extreme = int((abs(means) >= seen - 1e-12).sum())
+    return (1 + as_extreme) / (1 + PERMUTATIONS) <= SIGNIFICANT
+
+
+def _tiers(
+    auditions: Sequence[Audition], figures: Callable[[Audition], list[float]]
+) -> list[list[Audition]]:
+    """Sort by the means of a figure; who does not differ from the first of a tier is in it."""
+    tiers: list[list[Audition]] = []
+    for one in sorted(auditions, key=lambda one: float(np.mean(figures(one)))):
+        if not tiers or differ(figures(tiers[-1][0]), figures(one)):
+            tiers.append([])
+        tiers[-1].append(one)
+    return tiers
+
+
+def _differ_in_traps(one: Audition, other: Audition) -> bool:
+    return differ(*([stream.trapped for stream in each.run.streams] for each in (one, other)))
+
+
+def _on_loss(ranked: Sequence[Ranked]) -> str:
+    best = ranked[0].audition
+    lowest = min(ranked, key=lambda one: one.audition.bits.mean.value)
+    if lowest is ranked[0]:
+        return "It is also the one of lowest loss."
+    saved = advantage(lowest.audition.bits, best.bits)
+    error = "" if saved.error is None else f" (± {saved.error:.3f})"
+    return (
+        f"The lowest loss is that of {lowest.audition.name}, by {saved.value:.3f}{error} bits a "
+        f"sample, and it comes {lowest.place} of {len(ranked)}. {lowest.audition.verdict}"
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    words = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+    return words[0].upper() + words[1:]
+
+
+def _mean(values: Sequence[float]) -> Mean:
+    count = len(values)
+    error = float(np.std(values, ddof=1) / np.sqrt(count)) if count > 1 else None
+    return Mean(float(np.mean(values)), error)

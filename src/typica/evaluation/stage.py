@@ -1,0 +1,172 @@
+"""What all checkpoints of a run are put through, and what is the same for all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from typica.core.engine import Engine
+from typica.core.model import AutoregressiveModel
+from typica.core.progress import SILENT, Progress
+from typica.core.randomness import seeded
+from typica.data.corpus import Corpus, Recording
+from typica.evaluation.bits import Bits
+from typica.evaluation.free_running import Played, play
+from typica.evaluation.health import spectral_distance_db
+from typica.evaluation.stretches import Stretch, excerpts
+from typica.evaluation.trap_limits import after, sound_limits, with_band
+from typica.typicality.monitor.hearing import Heard, hear
+from typica.typicality.monitor.monitor import Monitor
+
+PIECE_S = 15.0  # of a recording: two blocks of the monitor's calibration
+WARM_S = 4.0  # of the past, at most, that a model hears before a piece
+
+
+class Course(NamedTuple):
+    """How much is asked of each checkpoint.
+
+    Attributes:
+        seconds: Of held-out recordings that it goes along.
+        clips: Streams that it plays.
+        clip_seconds: Of each.
+        seed: Of their randomness.
+    """
+
+    seconds: float = 60.0
+    clips: int = 8
+    clip_seconds: float = 20.0
+    seed: int = 0
+
+
+USUAL = Course()
+
+
+class Along(NamedTuple):
+    """What a model says of held-out recordings.
+
+    Attributes:
+        bits: What it pays for each piece.
+        entropy: Its mean conditional entropy, bits a sample.
+        heard: The pieces, tick by tick.
+    """
+
+    bits: Bits
+    entropy: float
+    heard: Sequence[Heard]
+
+
+class Stage:
+    """Puts one model after another of one kind through the same.
+
+    What is the same for all is computed when the first asks for it.
+    """
+
+    def __init__(
+        self,
+        model: AutoregressiveModel,
+        corpus: Corpus,
+        split: str,
+        recordings: Sequence[Recording],
+        course: Course,
+        progress: Progress = SILENT,
+    ) -> None:
+        """Choose the pieces.
+
+        Args:
+            model: Tells how coarse recordings are heard; its weights do not matter.
+            corpus: Holds the recordings.
+            split: From which of its splits come the pieces that models go along.
+            recordings: Held out; they tell what a trap is.
+            course: How much is asked.
+            progress: Hears how far it is.
+        """
+        self.model, self.corpus, self.split = model, corpus, split
+        self.recordings, self.course, self.progress = recordings, course, progress
+        count = max(1, round(course.seconds / PIECE_S))
+        length = round(min(PIECE_S, course.seconds) * corpus.rate)
+        self.pieces = excerpts(corpus, split, count, length)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that a result depends on, but the weights."""
+        own = {"corpus": self.corpus.fingerprint, "split": self.split}
+        return own | self.course._asdict()
+
+    @property
+    def words(self) -> str:
+        """One sentence on what is done."""
+        seconds = sum(one.length for one in self.pieces) / self.corpus.rate
+        course = self.course
+        return (
+            f"Each checkpoint played {course.clips} streams of {course.clip_seconds:g} s from "
+            f"silence, with the same randomness, and went along {seconds:.0f} s of the split "
+            f"“{self.split}” of {self.corpus.name}."
+        )
+
+    @cached_property
+    def real(self) -> list[Tensor]:
+        """The pieces of recordings, as coarse as the model hears them, each (1, time)."""
+        sounds = (self.corpus.audio(*one) for one in self.pieces)
+        return [self.model.render(self.model.symbols(one[None]))[0].cpu() for one in sounds]
+
+    @cached_property
+    def expected_distance_db(self) -> float | None:
+        """Mean distance of each piece from the others; None for a single one."""
+        if len(self.real) < 2:
+            return None
+        others = (self.real[:n] + self.real[n + 1 :] for n in range(len(self.real)))
+        apart = [
+            spectral_distance_db([one], rest, self.corpus.rate)
+            for one, rest in zip(self.real, others, strict=True)
+        ]
+        known = [one for one in apart if one is not None]
+        return float(np.mean(known)) if known else None
+
+    @cached_property
+    def limits(self) -> Monitor:
+        """What counts as a trap to the ear, for all checkpoints."""
+        sounds = (self.corpus.audio(one) for one in self.recordings)
+        return sound_limits(self.model, sounds, self.corpus.rate, self.progress)
+
+    def along(self, engine: Engine) -> Along:
+        """Let a model go along the pieces, each after so much of its past as the model sees.
+
+        Raises:
+            DataError: The model gives a sample no probability.
+        """
+        bits, entropy, heard = Bits("model", engine.model.base_measure), 0.0, []
+        seconds = sum(one.length for one in self.pieces) / self.corpus.rate
+        with self.progress.task("going along recordings", seconds, "s") as task:
+            for piece in self.pieces:
+                heard.append(self._hear(engine, piece))
+                excess, _, own = heard[-1].totals.sum(0).tolist()
+                samples = len(heard[-1].totals) * self.limits.grid.tick
+                bits.add(piece.recording.id, samples, (excess + own) / math.log(2))
+                entropy += own / math.log(2)
+                task.advance(piece.length / self.corpus.rate)
+        return Along(bits, entropy / sum(bits.samples), heard)
+
+    def play(self, engine: Engine, heard: Sequence[Heard]) -> Played:
+        """Let a model play, by limits on sound and by the certainty that it had along pieces."""
+        course = self.course
+        return play(
+            engine,
+            with_band(self.limits, heard),
+            self.real,
+            count=course.clips,
+            seconds=course.clip_seconds,
+            generator=seeded(course.seed, next(engine.model.parameters()).device),
+            progress=self.progress,
+        )
+
+    def _hear(self, engine: Engine, piece: Stretch) -> Heard:
+        grid = self.limits.grid
+        past = min(engine.model.context, round(WARM_S * grid.rate))
+        warm = min(-(-past // grid.tick), piece.start // grid.tick)
+        audio = self.corpus.audio(piece.recording, piece.start - warm * grid.tick, piece.stop)
+        return after(hear(engine, audio, grid), warm)
