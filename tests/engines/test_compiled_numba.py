@@ -184,3 +184,14 @@ def test_compiled_code_is_kept_in_the_user_s_cache(monkeypatch, tmp_path):
     compiled_numba._compiled.cache_clear()
     assert str(tmp_path) in compiled.stats.cache_path
     assert before == numba.config.CACHE_DIR
+
+
+def test_without_a_place_to_keep_it_every_process_compiles_for_itself(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TYPICA_CACHE", str(tmp_path / "file"))
+    compiled_numba._compiled.cache_clear()
+
+    compiled = compiled_numba._compiled()
+
+    compiled_numba._compiled.cache_clear()
+    assert compiled.stats.cache_path is None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +16,10 @@ from typica.core.errors import ConfigError, MissingFeatureError
 from typica.engines import build
 from typica.engines.gated.job import Floats, Job
 from typica.engines.gated.layout import WeightKind, lay_out
+from typica.engines.gated.memory import LINE, streaming
 from typica.layers.gated_network import GatedNetwork
 
 SOURCES = ("numba_loop.py", "numba_vectors.py")
-LINE = 16  # floats, of a cache's line
 
 
 class NumbaKernel:
@@ -44,8 +46,8 @@ class NumbaKernel:
         self.name = f"numba, float32, {32 * LANES} bits"
         # The code knows addresses alone: these are kept as long as it may be called.
         self._kept: list[NDArray[Any]] = []
-        fixed, matrices = np.concatenate(layout.fixed), np.concatenate(layout.matrices)
-        self.bytes = fixed.nbytes + matrices.nbytes
+        matrices, fixed = streaming(layout.matrices, layout.fixed)
+        self.bytes = matrices.nbytes + fixed.nbytes
         self._network = self._constants(self._keep(fixed), self._keep(matrices))
 
     def run(self, job: Job, begin: int, end: int) -> None:
@@ -53,9 +55,10 @@ class NumbaKernel:
         block, group = _block(job), self.shapes["GROUP"]
         rows = min(group, end - begin)
         sizes = _room(self.shapes, rows)
-        places = np.cumsum([0, *(-(-size // LINE) * LINE for size in sizes.values())])
-        room = np.empty(places[-1], np.float32)
-        buffers = _tuple("Buffers", dict(zip(sizes, _address(room) + 4 * places, strict=False)))
+        places = np.cumsum([0, *(-(-size * 4 // LINE) * LINE for size in sizes.values())])
+        room = np.empty(places[-1] + LINE, np.uint8)
+        begin_at = -(-_address(room) // LINE) * LINE
+        buffers = _tuple("Buffers", dict(zip(sizes, begin_at + places, strict=False)))
         for first in range(begin, end, rows):
             self._run_streams(self._network, block, first, min(rows, end - first), buffers)
 
@@ -89,6 +92,7 @@ def _compiled() -> Any:
     """Return `run_streams` of numba_loop.py, compiled at its first call or read from the cache.
 
     numba would look at the date of one file only: here a folder is named by all there is to it.
+    Where nothing can be kept, every process compiles for itself.
     """
     try:
         import numba
@@ -100,12 +104,23 @@ def _compiled() -> Any:
     for name in SOURCES:
         told.update(files("typica.engines.gated").joinpath(name).read_bytes())
     folder = build.kernels_home() / f"numba-{told.hexdigest()}"
+    compiled: Any = numba.njit(error_model="numpy", nogil=True)(numba_loop.run_streams)
     config: Any = numba.config
     kept, config.CACHE_DIR = config.CACHE_DIR, str(folder)
     try:
-        return numba.njit(error_model="numpy", nogil=True, cache=True)(numba_loop.run_streams)
+        if _is_writable(folder):  # else numba would write beside its source
+            compiled.enable_caching()
     finally:
         config.CACHE_DIR = kept
+    return compiled
+
+
+def _is_writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
 
 
 def _block(job: Job) -> Any:

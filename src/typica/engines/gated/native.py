@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-import mmap
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from typica.engines import build
 from typica.engines.gated.job import Job
 from typica.engines.gated.layout import Layout, WeightKind, lay_out
+from typica.engines.gated.memory import streaming
 from typica.layers.gated_network import GatedNetwork
 
 VECTORS = {4: "128 bits", 8: "AVX2", 16: "AVX-512"}
-LINE = 64  # bytes, of a cache's line
 
 
 class NativeKernel:
@@ -40,7 +38,7 @@ class NativeKernel:
         self.shapes = layout.shapes
         self.name = f"C++, {weights}, {VECTORS[lanes]}"
         self._library = build.library(header(layout) + _text())
-        self._matrices, self._fixed = _streaming(layout.matrices, layout.fixed)
+        self._matrices, self._fixed = streaming(layout.matrices, layout.fixed)
         self.bytes = self._fixed.nbytes + self._matrices.nbytes
 
     def run(self, job: Job, begin: int, end: int) -> None:
@@ -108,24 +106,6 @@ def _constant(name: str, value: Any) -> str:
 
 def _text() -> str:
     return files("typica.engines.gated").joinpath("kernel.cpp").read_text()
-
-
-def _streaming(*kinds: list[NDArray[Any]]) -> list[NDArray[Any]]:
-    """Join arrays, kind by kind, in memory of huge pages where the system has them.
-
-    Weights that are read from end to end at every sample would miss the TLB otherwise.
-    """
-    joined = [np.concatenate(parts) for parts in kinds]
-    ends = np.cumsum([-(-part.nbytes // LINE) * LINE for part in joined])
-    memory = mmap.mmap(-1, int(ends[-1]))
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        memory.madvise(mmap.MADV_HUGEPAGE)
-    placed = []
-    for begin, part in zip([0, *ends[:-1]], joined, strict=True):
-        place = np.frombuffer(memory, part.dtype, part.size, int(begin))
-        place[:] = part
-        placed.append(place)
-    return placed
 
 
 def _pointer(array: NDArray[Any] | None) -> int | None:
