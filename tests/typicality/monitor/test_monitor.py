@@ -9,7 +9,7 @@ import torch
 from typica.core.errors import ConfigError, DataError, RunError
 from typica.core.randomness import seeded
 from typica.typicality.monitor.grid import Grid
-from typica.typicality.monitor.hearing import as_mono, hear
+from typica.typicality.monitor.hearing import as_mono, hear, hear_draws
 from typica.typicality.monitor.monitor import Monitor
 
 RATE = 4000
@@ -194,6 +194,18 @@ def test_own_draws_pass_limits_as_often_as_said(dice):
         was_alarmed = alarm is not None
 
     assert 20 / 4 < alarms < 20 + 3 * np.sqrt(20)  # 120 an hour, for ten minutes
+
+
+def test_a_model_that_is_the_truth_is_left_alone_and_only_as_it_is(dice):
+    def played(temperature, seconds, seed):
+        settings = {"temperature": temperature, "generator": seeded(seed)}
+        return hear_draws(dice, 4, seconds, GRID, **settings)
+
+    monitor = Monitor.of(played(1.0, 40, 0), GRID)  # recordings that the model itself has drawn
+
+    assert not any((monitor.strains(one) > 1).any() for one in played(1.0, 40, 1))
+    for temperature in (0.0, 0.5, 1.25):
+        assert all((monitor.strains(one)[:8] > 1).any() for one in played(temperature, 2, 2))
 
 
 def test_it_is_saved_and_read_without_loss(monitor, fresh_music, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from typica.core.errors import ConfigError
 
@@ -34,7 +35,7 @@ class Grid:
         if self.rate < 1000:
             raise ConfigError(f"the monitor needs at least 1,000 Hz, got {self.rate}")
 
-    @property
+    @cached_property
     def hop(self) -> int:
         """Samples from one spectrum to the next."""
         return 1 << round(math.log2(FRAME_S * self.rate))
@@ -44,22 +45,22 @@ class Grid:
         """Samples that a spectrum looks at."""
         return 2 * self.hop
 
-    @property
+    @cached_property
     def tick(self) -> int:
         """Samples from one judgement to the next."""
         return FRAMES_A_TICK * self.hop
 
-    @property
+    @cached_property
     def tick_s(self) -> float:
         """The same in seconds."""
         return self.tick / self.rate
 
-    @property
+    @cached_property
     def ticks(self) -> tuple[int, ...]:
         """Ticks of each window."""
         return tuple(max(1, round(size / self.tick_s)) for size in self.windows_s)
 
-    @property
+    @cached_property
     def lags(self) -> range:
         """Lags in frames at which a sound is compared with itself."""
         shortest, longest = (round(lag * self.rate / self.hop) for lag in LAGS_S)

@@ -107,13 +107,22 @@ class Ledger:
 
     def window(self, ticks: int) -> Sums:
         """Sum the newest ticks up."""
-        row = self.rows[-ticks:].sum(0)
-        lags = len(self.grid.lags)
-        ends = np.cumsum([6, BANDS, lags, 1])
-        scalars, spectrum, products, own, squares = np.split(row, ends)
-        excess, variance, entropy, power, sounding, flatness = scalars.tolist()
-        model, sound = (excess, variance, entropy), (power, sounding, flatness)
-        return Sums(*model, *sound, spectrum, products, float(own[0]), squares)
+        row = np.add.reduce(self.rows[-ticks:])
+        excess, variance, entropy, power, sounding, flatness = row[:6].tolist()
+        products = 6 + BANDS
+        own = products + len(self.grid.lags)
+        return Sums(
+            excess,
+            variance,
+            entropy,
+            power,
+            sounding,
+            flatness,
+            spectrum_db=row[6:products],
+            products=row[products:own],
+            own=float(row[own]),
+            squares=row[own + 1 :],
+        )
 
     def _heard(self, frames: Frames) -> NDArray[np.float64]:
         sounding = frames.level_db > self.reference.silence_db
