@@ -1,6 +1,6 @@
 """Engines on the reference WaveNet "W64", against eager torch and against this machine's limits.
 
-    python benchmarks/engines.py [--rounds 40] [--run RUN]
+    python benchmarks/engines.py [--rounds 40] [--seconds 10] [--run RUN]
 
 W64: 2 x 10 layers, residual 64, gates 2 x 64, skips 128, head 128, 256 levels; 645,760 parameters,
 618,496 multiplications a sample. All candidates and the limits (benchmarks/limit: FMA peak, and
@@ -182,6 +182,8 @@ def candidates(model: AutoregressiveModel, compiled: dict[str, Engine]) -> dict[
         found[f"{name}, 8"] = Candidate(_drawing(engine, 8, 128))
     for name, engine in engines(model, threads=2).items():
         found[f"{name}, 64, 2 threads"] = Candidate(_drawing(engine, 64, 32), wall=True)
+    small = registry.build("wavenet", "small").requires_grad_(False)
+    found["small preset, 1"] = Candidate(_drawing(compile(small, threads=1), 1, 512))
     machine = Machine()
     found["FMA peak"] = Candidate(machine.multiply)
     for size in {size for engine in compiled.values() for size in _sizes(engine).values()}:
@@ -236,12 +238,15 @@ def tell_speed(timed: dict[str, Candidate], compiled: dict[str, Engine]) -> dict
         if name.startswith(("FMA", "reading")):
             continue
         row = f"{name:<24} {one.median:9,.0f} {one.best:9,.0f} {statistics.median(one.walls):9,.0f}"
-        if name.endswith(", 1"):
+        if name.endswith(", 1") and not name.startswith("small"):
             row += f"  {one.median / eager:6.2f} {one.median / folded:6.2f}"
         if name.endswith(", 8"):
             row += f"  {one.median / batch:6.2f}"
         print(row)
     peak, ratios = timed["FMA peak"], {}
+    for name in ("small preset, 1", "float32, 1"):
+        ratios[f"real time, {name}"] = timed[name].median / 16_000
+        print(f"{name}: {timed[name].median / 16_000:.2f} times real time at 16 kHz")
     limit = timed[_reading(4 * MULTIPLICATIONS)].median / (4 * MULTIPLICATIONS)
     print(f"reading float32 weights allows {limit / eager:.1f} times plain eager at batch 1,")
     print(f"  and {limit / folded:.1f} times folded eager")
@@ -262,6 +267,33 @@ def tell_speed(timed: dict[str, Candidate], compiled: dict[str, Engine]) -> dict
         ratios[f"{name} / peak"] = flop / peak.median
         print(f"{name:<9} batch 8: {flop / 1e9:.1f} GFLOP/s, {flop / peak.median:.0%} of the peak")
     return ratios
+
+
+def tell_whole(bare: Candidate, seconds: float) -> dict[str, float]:
+    """Print the rate of `typica sample`, from the run to the file; return it against the kernel's.
+
+    It is W64 at 16 kHz in float32; the bare kernel has its turns before and after.
+    """
+    from typica.actions.sample import sample
+    from typica.core.run import write_model
+
+    bare.rates.clear()
+    with tempfile.TemporaryDirectory() as folder, torch.inference_mode(False):
+        config = {"system": "wavenet", "rate": 16_000, "model": {**W64, "bits": 8}}
+        write_model(Path(folder), build(), config)
+        for _ in range(5):
+            bare.take_turn()
+        wall, cpu = time.perf_counter(), time.process_time()
+        sample(folder, seconds=seconds, out=Path(folder) / "samples", device="cpu", backend="c++")
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        for _ in range(5):
+            bare.take_turn()
+    rate = 16_000 * seconds / cpu
+    print(
+        f"typica sample, {seconds:g} s of W64 at 16 kHz: {rate:,.0f} samples/s by CPU time, "
+        f"{rate / bare.median:.0%} of the bare kernel's; {seconds / wall:.2f} times real time"
+    )
+    return {"end to end": rate / bare.median}
 
 
 # ---- start-up and memory
@@ -362,6 +394,9 @@ AT_LEAST = {
     "bfloat16 / eager": 40.0,
     "bfloat16 / peak": 0.60,
     "numba / eager": 9.0,
+    "end to end": 0.8,
+    "real time, small preset, 1": 1.0,
+    "real time, float32, 1": 1.0,
 }
 AT_MOST = {
     "float32 logits": 1e-4,
@@ -386,7 +421,7 @@ def judge(figures: dict[str, float]) -> int:
             missed |= not met
             words = "at least" if sign > 0 else "at most"
             verdict = "met" if met else "MISSED"
-            print(f"{name:<22} {figures[name]:9.3g}  {words} {target:g}: {verdict}")
+            print(f"{name:<26} {figures[name]:9.3g}  {words} {target:g}: {verdict}")
     return int(missed)
 
 
@@ -407,6 +442,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--run", help="a trained run whose price of rounded weights is told too")
+    parser.add_argument("--seconds", type=float, default=10.0, help="what `typica sample` draws")
     options = parser.parse_args()
     torch.set_num_threads(1)
     tell_machine()
@@ -427,6 +463,7 @@ def main() -> int:
                 one.rates.clear()
                 one.walls.clear()
     figures |= tell_speed(timed, compiled)
+    figures |= tell_whole(timed["float32, 1"], options.seconds)
     figures |= tell_start(compiled) | tell_memory(model, compiled)
     tell_machine()
     return judge(figures)
