@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-from torch import Tensor
-
+from typica.core.condition import to_device
 from typica.core.engine import Engine
 from typica.core.errors import DataError, RunError
 from typica.core.files import DiskError, digest
@@ -15,6 +14,7 @@ from typica.core.progress import SILENT, Progress
 from typica.core.run import WEIGHTS, Run
 from typica.data.corpus import Corpus, Recording, open_corpus
 from typica.typicality.monitor.grid import WINDOWS_S
+from typica.typicality.monitor.hearing import Recording as Heardable
 from typica.typicality.monitor.monitor import ALARMS_PER_HOUR, Monitor
 
 FILE = "monitor.json"
@@ -118,7 +118,7 @@ def _calibrate(
     progress.say(f"calibrating the monitor on {minutes:.0f} min of held-out recordings, once")
     fitted = Monitor.fit(
         engine,
-        _sounds(corpus, recordings),
+        _sounds(run, corpus, recordings),
         rate=run.rate,
         windows_s=WINDOWS_S,
         alarms_per_hour=alarms_per_hour,
@@ -138,5 +138,10 @@ def _calibrate(
     return fitted
 
 
-def _sounds(corpus: Corpus, recordings: list[Recording]) -> Iterator[Tensor]:
-    return (corpus.audio(one) for one in recordings)
+def _sounds(run: Run, corpus: Corpus, recordings: list[Recording]) -> Iterator[Heardable]:
+    """Yield each recording, and what the model is told of it where it must be told something."""
+    needs = run.model.needs
+    for one in recordings:
+        audio = corpus.audio(one)
+        told = to_device(corpus.condition([one], [0], one.length, needs), run.device)
+        yield (audio, told) if told else audio

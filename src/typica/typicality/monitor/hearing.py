@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from typica.core.condition import Condition
 from typica.core.engine import Draws, Engine
 from typica.core.errors import DataError
 from typica.core.progress import SILENT, Progress
@@ -19,6 +20,8 @@ from typica.typicality.monitor.ledger import Steps
 from typica.typicality.surprisal import measure
 
 BLOCK_TICKS = 16
+
+Recording = Tensor | tuple[Tensor, Condition]
 
 
 class Heard(NamedTuple):
@@ -41,21 +44,23 @@ class Heard(NamedTuple):
 
 def hear_all(
     engine: Engine,
-    recordings: Iterable[Tensor],
+    recordings: Iterable[Recording],
     grid: Grid,
     progress: Progress = SILENT,
 ) -> list[Heard]:
     """Go through recordings, each (1, time), with the model; rests of a tick are left out.
 
-    What is kept of an hour at 8 kHz is 40 MB, and memory beyond that is that of a block.
+    A model that is told something gets pairs of audio and condition. What is kept of an hour at
+    8 kHz is 40 MB, and memory beyond that is that of a block.
 
     Raises:
         DataError: None is as long as a tick, or the model gives a sample no probability.
     """
     found = []
     with progress.task("listening", unit="s") as task:
-        for audio in recordings:
-            found.append(hear(engine, audio, grid))
+        for recording in recordings:
+            audio, told = recording if isinstance(recording, tuple) else (recording, None)
+            found.append(hear(engine, audio, grid, told))
             task.advance(audio.shape[-1] / grid.rate)
     kept = [one for one in found if len(one.totals)]
     if not kept:
@@ -63,13 +68,13 @@ def hear_all(
     return kept
 
 
-def hear(engine: Engine, audio: Tensor, grid: Grid) -> Heard:
-    """Go through one recording, (1, time)."""
+def hear(engine: Engine, audio: Tensor, grid: Grid, condition: Condition | None = None) -> Heard:
+    """Go through one recording, (1, time), of which the model may be told something."""
     model = engine.model
     device = next(model.parameters()).device
     symbols = model.symbols(audio[None].to(device))
     symbols = symbols[:, : symbols.shape[1] // grid.tick * grid.tick]
-    state, ear = engine.start(1), Ear.fresh(grid)
+    state, ear = engine.start(1, condition=condition), Ear.fresh(grid)
     heard = [Heard(np.zeros((0, 3)), Frames.none())]
     for block in symbols.split(BLOCK_TICKS * grid.tick, 1) if symbols.numel() else ():
         distribution, state = engine.follow(block, state)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from torch import Tensor
 
 from typica.core.engine import Engine
 from typica.core.errors import ConfigError, RunError
@@ -23,7 +22,7 @@ from typica.typicality.monitor.calibration import (
     read_all,
 )
 from typica.typicality.monitor.grid import WINDOWS_S, Grid
-from typica.typicality.monitor.hearing import Heard, hear_all
+from typica.typicality.monitor.hearing import Heard, Recording, hear_all
 from typica.typicality.monitor.ledger import Ledger
 from typica.typicality.monitor.limits import Limit, Scales
 from typica.typicality.monitor.reference import Reference
@@ -55,7 +54,7 @@ class Monitor:
     def fit(
         cls,
         engine: Engine,
-        recordings: Iterable[Tensor],
+        recordings: Iterable[Recording],
         *,
         rate: int,
         windows_s: Sequence[float] = WINDOWS_S,
@@ -67,7 +66,8 @@ class Monitor:
 
         Args:
             engine: Goes along the recordings.
-            recordings: Audio, each (1, time), at `rate`; half an hour is worth having.
+            recordings: Audio, each (1, time), at `rate`; half an hour is worth having. For a
+                model that is told something, pairs of audio and its condition.
             rate: Hertz.
             windows_s: Seconds of the windows, rising.
             alarms_per_hour: False alarms that may be, over all gauges together.
