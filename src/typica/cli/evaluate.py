@@ -34,6 +34,9 @@ def evaluate(
     ] = False,
     clips: Annotated[int, Option(help="Streams that each checkpoint plays.")] = 8,
     clip_seconds: Annotated[float, Option(help="Length of each.")] = 20.0,
+    prompt_seconds: Annotated[
+        float, Option(min=0, help="Held-out sound that they go on from; 0 is silence.")
+    ] = 0.0,
 ) -> None:
     """Report on a run: a page with a verdict, likelihoods beside baselines, and samples.
 
@@ -52,7 +55,7 @@ def evaluate(
     import sys
 
     if checkpoints:
-        figures = (seconds, clips, clip_seconds, seed)
+        figures = (seconds, clips, clip_seconds, seed, prompt_seconds)
         _rank(run, data, split, figures, out, device, open_=open_, as_json=as_json)
         return
 
@@ -84,7 +87,7 @@ def _rank(
     run: str,
     data: str | None,
     split: str | None,
-    figures: tuple[float, int, float, int],
+    figures: tuple[float, int, float, int, float],
     out: Path | None,
     device: str,
     *,

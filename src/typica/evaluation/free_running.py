@@ -1,4 +1,4 @@
-"""How a model fares when it plays by itself: several streams from silence, and what befalls them.
+"""How a model fares when it plays by itself: several streams, and what befalls them.
 
 The loss is measured along recordings. A model that plays goes along its own sound instead, and
 may come to where no recording ever was and from where nothing leads back: silence, a loop, noise.
@@ -112,10 +112,11 @@ def play(
     *,
     count: int,
     seconds: float,
+    prompt: Tensor | None = None,
     generator: torch.Generator | None = None,
     progress: Progress = SILENT,
 ) -> Played:
-    """Let a model play from silence, and watch it without helping it.
+    """Let a model play, and watch it without helping it.
 
     Memory holds the sound of all streams and no more than a tick of what the model says of it.
 
@@ -125,10 +126,11 @@ def play(
         real: Excerpts of recordings, each (1, time), that the spectra are compared with.
         count: Streams.
         seconds: Of each; a rest of a tick of the monitor is left out.
+        prompt: Audio to go on from, (count, 1, time); it is not judged. Silence if left out.
         generator: Where the randomness comes from.
         progress: Hears how far it is.
     """
-    grid, state = monitor.grid, engine.start(count)
+    grid, state = monitor.grid, engine.start(count, prompt=prompt)
     watches = [monitor.begin() for _ in range(count)]
     ticks = max(1, int(seconds / grid.tick_s))
     kinds = np.full((ticks, count), "", dtype=object)

@@ -114,7 +114,10 @@ def rank(auditions: Sequence[Audition]) -> list[Ranked]:
 def conclude(ranked: Sequence[Ranked]) -> list[str]:
     """Say in sentences which checkpoint to take, and why not that of lowest loss."""
     best = ranked[0].audition
-    sentences = [f"Take {best.name}. {best.verdict}"]
+    if best.run.trapped >= TRAPPED:
+        sentences = [f"None plays freely; the best is {best.name}. {best.verdict}"]
+    else:
+        sentences = [f"Take {best.name}. {best.verdict}"]
     alike = [one.audition.name for one in ranked[1:] if not _differ_in_traps(one.audition, best)]
     if alike:
         sentences.append(
@@ -158,7 +161,7 @@ def _on_loss(ranked: Sequence[Ranked]) -> str:
     best = ranked[0].audition
     lowest = min(ranked, key=lambda one: one.audition.bits.mean.value)
     if lowest is ranked[0]:
-        return "It is also the one of lowest loss."
+        return f"{best.name.capitalize()} is also the one of lowest loss."
     saved = advantage(lowest.audition.bits, best.bits)
     error = "" if saved.error is None else f" (± {saved.error:.3f})"
     return (

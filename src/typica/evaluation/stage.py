@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from typica.core.engine import Engine
@@ -35,12 +36,14 @@ class Course(NamedTuple):
         clips: Streams that it plays.
         clip_seconds: Of each.
         seed: Of their randomness.
+        prompt_s: Seconds of recordings that they go on from; 0 begins from silence.
     """
 
     seconds: float = 60.0
     clips: int = 8
     clip_seconds: float = 20.0
     seed: int = 0
+    prompt_s: float = 0.0
 
 
 USUAL = Course()
@@ -103,10 +106,16 @@ class Stage:
         seconds = sum(one.length for one in self.pieces) / self.corpus.rate
         course = self.course
         return (
-            f"Each checkpoint played {course.clips} streams of {course.clip_seconds:g} s from "
-            f"silence, with the same randomness, and went along {seconds:.0f} s of the split "
-            f"“{self.split}” of {self.corpus.name}."
+            f"Each checkpoint played {course.clips} streams of {course.clip_seconds:g} s, going on "
+            f"from {self._beginning}, with the same randomness, and went along {seconds:.0f} s of "
+            f"the split “{self.split}” of {self.corpus.name}."
         )
+
+    @property
+    def _beginning(self) -> str:
+        if not self.course.prompt_s:
+            return "silence"
+        return f"{self.course.prompt_s:g} s of held-out recordings"
 
     @cached_property
     def real(self) -> list[Tensor]:
@@ -160,9 +169,22 @@ class Stage:
             self.real,
             count=course.clips,
             seconds=course.clip_seconds,
+            prompt=self._prompt(),
             generator=seeded(course.seed, next(engine.model.parameters()).device),
             progress=self.progress,
         )
+
+    def _prompt(self) -> Tensor | None:
+        """Return the middles of recordings, (clips, 1, time), or None for silence."""
+        length = min(round(self.course.prompt_s * self.corpus.rate), self._shortest)
+        if not length:
+            return None
+        chosen = excerpts(self.corpus, self.split, self.course.clips, length)
+        return torch.stack([self.corpus.audio(*one) for one in chosen])
+
+    @property
+    def _shortest(self) -> int:
+        return min(one.length for one in self.corpus.recordings(self.split))
 
     def _hear(self, engine: Engine, piece: Stretch) -> Heard:
         grid = self.limits.grid
