@@ -27,6 +27,8 @@ RATE = 16_000
 RELEASE_S = 0.12  # how long a string rings on after its key is released
 QUARTERS_PER_MINUTE = 72.0
 LEVEL = 0.2
+TOGETHER = 4  # chorales in a recording
+PAUSE_S = (0.15, 0.6)  # between two of them, drawn evenly
 STEPS = {"C": 0, "D#": 3, "F#": 6, "A": 9}
 
 
@@ -61,7 +63,7 @@ class Piano:
     def play(self, notes: Notes) -> np.ndarray:
         """Return notes as sound, (samples,)."""
         release = round(RELEASE_S * RATE)
-        sound = np.zeros(round((notes.duration_s + 2 * RELEASE_S) * RATE), np.float32)
+        sound = np.zeros(round((notes.duration_s + RELEASE_S) * RATE), np.float32)
         for note in notes.rows():
             start, held = round(note.onset_s * RATE), round((note.offset_s - note.onset_s) * RATE)
             tone = self.note(note.pitch)[: held + release].copy()
@@ -73,14 +75,23 @@ class Piano:
 
 
 def main() -> None:
-    """Write a FLAC file for each chorale."""
+    """Write FLAC files of a few chorales each.
+
+    They are played one after another: of a recording that ends in silence a model learns that
+    silence never ends.
+    """
     package, out = Path(sys.argv[1]), Path(sys.argv[2])
     out.mkdir(parents=True, exist_ok=True)
-    piano, scores = Piano(package), chorale_files()
-    for number in COLLECTED:
-        score = scores[f"bwv{number}"]
-        notes = read_chorale(score, quarters_per_minute=QUARTERS_PER_MINUTE)
-        soundfile.write(out / f"{score.stem}.flac", piano.play(notes), RATE)
+    piano, scores, rng = Piano(package), chorale_files(), np.random.default_rng(0)
+    for first in COLLECTED[::TOGETHER]:
+        last = min(first + TOGETHER, COLLECTED.stop) - 1
+        parts: list[np.ndarray] = []
+        for number in range(first, last + 1):
+            pause = np.zeros(round(rng.uniform(*PAUSE_S) * RATE), np.float32)
+            score = scores[f"bwv{number}"]
+            notes = read_chorale(score, quarters_per_minute=QUARTERS_PER_MINUTE)
+            parts += [pause, piano.play(notes)]
+        soundfile.write(out / f"bwv{first}-{last}.flac", np.concatenate(parts), RATE)
 
 
 if __name__ == "__main__":

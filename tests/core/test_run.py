@@ -31,6 +31,19 @@ def test_a_run_is_found_by_name_and_by_folder(run):
     assert typica.load("first").rate == 8000
 
 
+def test_a_shipped_run_is_found_by_name_unless_a_run_of_one_s_own_has_it(
+    run, tmp_path, monkeypatch
+):
+    shipped = shutil.copytree(run, tmp_path / "shipped" / "first")
+    monkeypatch.setattr("typica.core.run.SHIPPED", shipped.parent)
+
+    assert find_run("first") == run.resolve()
+    shutil.rmtree(run)
+    assert find_run("first") == shipped.resolve()
+    with pytest.raises(RunError, match="did you mean 'first'"):
+        find_run("frist")
+
+
 def test_samples_have_the_length_asked_for_and_can_be_scored(run):
     opened = typica.load(run)
     audio = opened.sample(seconds=0.01, count=2, seed=3)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from typica.actions.conditions import condition_for
+from typica.actions.precision import measure_precision
 from typica.core.errors import ConfigError, RunError
 from typica.core.files import write_json
 from typica.core.model import AutoregressiveModel
@@ -112,7 +113,10 @@ def sample(
     asked |= {"engine": drawn.engine}
     made = {"run": str(opened.path), "prompt": str(prompt or ""), "prompt_s": prompt_s}
     files = _write(out, f"{opened.name}-seed{seed}", audio, opened.rate, asked | made, drawn)
-    return Samples(files, audio, opened.rate, prompt_s, real_time, drawn.engine)
+    cost = None
+    if engine is not None and weights != "float32":
+        cost = measure_precision(opened, engine).sentence
+    return Samples(files, audio, opened.rate, prompt_s, real_time, drawn.engine, cost)
 
 
 def _read_prompt(run: Run, path: Path | None, normalise: bool) -> Tensor | None:

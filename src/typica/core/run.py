@@ -27,6 +27,7 @@ CONFIG, WEIGHTS, MANIFEST, CHECKPOINTS = (
     "checkpoints",
 )
 IDENTITY = "trained_with"  # in the metadata of the weights
+SHIPPED = Path(__file__).parents[1] / "shipped"  # runs that come with the package, by name
 
 
 class Run:
@@ -135,7 +136,7 @@ def runs_home() -> Path:
 
 
 def load(run: str | Path, device: str = "auto") -> Run:
-    """Open a run by its folder, by its name under `runs`, or one of its checkpoints.
+    """Open a run by its folder, by its name under `runs` or shipped, or one of its checkpoints.
 
     Raises:
         RunError: There is none, or it holds no weights yet.
@@ -152,16 +153,16 @@ def load(run: str | Path, device: str = "auto") -> Run:
 
 
 def find_run(run: str | Path) -> Path:
-    """Return the folder of a run or of a checkpoint.
+    """Return the folder of a run or of a checkpoint; a user's own comes before a shipped one.
 
     Raises:
         RunError: There is none of that name.
     """
-    for path in (Path(run), runs_home() / run):
+    home = runs_home()
+    for path in (Path(run), home / run, SHIPPED / run):
         if (path / CONFIG).is_file():
             return path.resolve()
-    home = runs_home()
-    known = [path.parent.name for path in home.glob(f"*/{CONFIG}")]
+    known = [path.parent.name for place in (home, SHIPPED) for path in place.glob(f"*/{CONFIG}")]
     raise RunError(
         f"there is no run {str(run)!r} here or in {home}: {did_you_mean(str(run), known)}"
     )
