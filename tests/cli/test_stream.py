@@ -96,6 +96,7 @@ def test_ctrl_c_is_a_good_end(start, tmp_path):
 
 
 def test_it_is_heard_over_http_until_it_is_ended(start):
+    pytest.importorskip("uvicorn")
     process = start("--http", "127.0.0.1:0")
     address = next(line.split()[-1] for line in process.stderr if "listen at" in line)
 

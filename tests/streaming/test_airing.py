@@ -6,11 +6,15 @@ import urllib.request
 import pytest
 import soundfile
 
-from typica.streaming.airing import Airing, speed
-from typica.streaming.errors import StreamError
-from typica.streaming.recording import Recording, Segments
-from typica.streaming.server import listen
-from typica.streaming.sink import Sink
+pytest.importorskip("starlette")
+pytest.importorskip("uvicorn")
+pytest.importorskip("websockets")
+
+from typica.streaming.airing import Airing, speed  # noqa: E402
+from typica.streaming.errors import StreamError  # noqa: E402
+from typica.streaming.recording import Recording, Segments  # noqa: E402
+from typica.streaming.server import listen  # noqa: E402
+from typica.streaming.sink import Sink  # noqa: E402
 
 
 @pytest.fixture

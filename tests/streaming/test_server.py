@@ -146,6 +146,30 @@ def test_a_player_that_stalls_is_dropped_and_the_others_go_on(
         assert not rest.endswith(b"0\r\n\r\n")  # it can tell that it was cut off
 
 
+def test_a_page_that_stalls_skips_ahead_and_the_others_go_on(serve, perform, monkeypatch):
+    monkeypatch.setattr(routes, "CAPACITY_S", 2.0)
+    one, address = serve(perform(slowness_s=0.001), live=False)
+    host, port = address.removeprefix("http://").split(":")
+    with closing(socket.socket()) as stalled:
+        stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stalled.connect((host, int(port)))
+        stalled.sendall(UPGRADE)
+
+        assert until(lambda: one.metrics()["skipped_seconds"] > 0)
+
+        before = one.metrics()["samples"]
+        assert len(read(f"{address}/stream.wav", 44 + 2 * SECOND)) == 44 + 2 * SECOND
+        assert one.metrics()["samples"] > before
+        assert max(listener.waiting for listener in one.listeners) <= 2 * SECOND
+    assert until(lambda: not one.listeners)
+
+
+UPGRADE = (
+    b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
 def conversation(address, messages, say=()):
     """Return so many messages of the socket; samples as (at, codes)."""
     from websockets.asyncio.client import connect

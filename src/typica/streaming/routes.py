@@ -92,6 +92,8 @@ class EndlessFile:
             await _send_part(send, coder.begin())
             async for block in _blocks(listener):
                 await _send_part(send, coder.encode(block.audio))
+            if listener.dropped:  # a file without an end tells the player that it was cut off
+                return
             await _send_part(send, coder.end())
             await send({"type": "http.response.body", "body": b""})
 

@@ -95,6 +95,7 @@ def _server(station: Station) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             application(station),
+            # Before uvicorn 0.53 it wrote without end to a page that had stalled.
             ws="websockets-sansio",
             ws_max_size=MESSAGE,
             ws_per_message_deflate=False,
