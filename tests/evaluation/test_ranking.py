@@ -39,6 +39,12 @@ def test_what_plays_freely_comes_first_whatever_the_losses(bits):
     assert [one.place for one in ranked] == [1, 2, 3]
 
 
+def test_among_those_trapped_as_long_hiss_is_better_than_silence():
+    hissing, silent = trapped(1, bits=5.0, kind="noise"), trapped(2, bits=3.0, kind="silence")
+
+    assert [one.audition.step for one in rank([silent, hissing])] == [1, 2]
+
+
 def test_where_traps_tell_no_difference_the_distance_from_recordings_decides():
     one_bad_moment = audition(1, [stream(0.3, 3.0), *[stream(0.0, 3.0)] * 3], 4.0)
 

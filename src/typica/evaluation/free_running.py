@@ -23,6 +23,7 @@ from typica.signal.loudness import level_db
 from typica.typicality.monitor.hearing import as_mono, steps_of
 from typica.typicality.monitor.monitor import Monitor
 
+STUCK = ("silence", "loop")
 FARTHEST_DB = 60.0  # a silent stream has no spectrum: it counts as this far from all others
 
 
@@ -50,6 +51,11 @@ class Stream:
     def trapped(self) -> float:
         """Share of its time in any trap."""
         return sum(self.traps.values())
+
+    @property
+    def stuck(self) -> float:
+        """Share of its time in those traps in which nothing happens any more."""
+        return sum(share for kind, share in self.traps.items() if kind in STUCK)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """Which checkpoint to take: the healthiest when it plays, not the one of lowest loss.
 
-First counts the share of the time in traps, then the distance of the sound from recordings,
-then the loss. The first two are measured on a few streams: checkpoints among which those cannot
-tell a difference tie, and the next figure decides.
+First counts the share of the time in traps, then that in silence and loops alone, in which
+nothing happens any more; then the distance of what sounds from recordings, then the loss. All but
+the last are measured on a few streams: checkpoints among which those cannot tell a difference
+tie, and the next figure decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from typica.evaluation.bits import Bits, Mean, advantage
 from typica.evaluation.free_running import FreeRun
 
 SIGNIFICANT = 0.05
+DECISIVE = ("trapped", "stuck", "distance_db")  # of a stream; less is better, the first counts
 PERMUTATIONS = 4999
 LEAST_STREAMS = 4  # of fewer, not even all against none would be significant
 TRAPPED, VISITED = 0.5, 0.02  # shares of the time
@@ -79,12 +81,16 @@ class Audition:
     @property
     def trapped(self) -> Mean:
         """Share of the time in traps, with its standard error over streams."""
-        return _mean([one.trapped for one in self.run.streams])
+        return _mean(self.figures("trapped"))
 
     @property
     def distance(self) -> Mean:
         """Distance from recordings in decibels, with its standard error over streams."""
-        return _mean([one.distance_db for one in self.run.streams])
+        return _mean(self.figures("distance_db"))
+
+    def figures(self, name: str) -> list[float]:
+        """Return a figure of each stream."""
+        return [getattr(one, name) for one in self.run.streams]
 
 
 class Ranked(NamedTuple):
@@ -92,7 +98,7 @@ class Ranked(NamedTuple):
 
     Attributes:
         place: 1 is best.
-        tied: Whether neither traps nor distance tell it from a neighbour: bits decide then.
+        tied: Whether neither traps nor the distance tell it from a neighbour: bits decide then.
         audition: What was found of it.
     """
 
@@ -103,11 +109,13 @@ class Ranked(NamedTuple):
 
 def rank(auditions: Sequence[Audition]) -> list[Ranked]:
     """Return checkpoints from the best to the worst."""
+    tiers = [list(auditions)]
+    for figure in DECISIVE:
+        tiers = [part for tier in tiers for part in _tiers(tier, figure)]
     ranked: list[Ranked] = []
-    for alike in _tiers(auditions, lambda one: [s.trapped for s in one.run.streams]):
-        for near in _tiers(alike, lambda one: [s.distance_db for s in one.run.streams]):
-            for one in sorted(near, key=lambda one: one.bits.mean.value):
-                ranked.append(Ranked(len(ranked) + 1, len(near) > 1, one))
+    for tier in tiers:
+        for one in sorted(tier, key=lambda one: one.bits.mean.value):
+            ranked.append(Ranked(len(ranked) + 1, len(tier) > 1, one))
     return ranked
 
 
@@ -121,8 +129,8 @@ def conclude(ranked: Sequence[Ranked]) -> list[str]:
     alike = [one.audition.name for one in ranked[1:] if not _differ_in_traps(one.audition, best)]
     if alike:
         sentences.append(
-            f"{_listed(alike)} cannot be told from it by the time in traps: the distance from "
-            f"recordings decided, and bits where that could not."
+            f"{_listed(alike)} cannot be told from it by the time in traps: silence and loops, "
+            f"the distance from recordings and bits decided, in this order."
         )
     return [*sentences, _on_loss(ranked)]
 
@@ -141,20 +149,18 @@ def differ(one: Sequence[float], other: Sequence[float]) -> bool:
     return (1 + as_extreme) / (1 + PERMUTATIONS) <= SIGNIFICANT
 
 
-def _tiers(
-    auditions: Sequence[Audition], figures: Callable[[Audition], list[float]]
-) -> list[list[Audition]]:
+def _tiers(auditions: Sequence[Audition], figure: str) -> list[list[Audition]]:
     """Sort by the means of a figure; who does not differ from the first of a tier is in it."""
     tiers: list[list[Audition]] = []
-    for one in sorted(auditions, key=lambda one: float(np.mean(figures(one)))):
-        if not tiers or differ(figures(tiers[-1][0]), figures(one)):
+    for one in sorted(auditions, key=lambda one: float(np.mean(one.figures(figure)))):
+        if not tiers or differ(tiers[-1][0].figures(figure), one.figures(figure)):
             tiers.append([])
         tiers[-1].append(one)
     return tiers
 
 
 def _differ_in_traps(one: Audition, other: Audition) -> bool:
-    return differ(*([stream.trapped for stream in each.run.streams] for each in (one, other)))
+    return differ(one.figures("trapped"), other.figures("trapped"))
 
 
 def _on_loss(ranked: Sequence[Ranked]) -> str:
