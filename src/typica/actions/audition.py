@@ -24,7 +24,7 @@ from typica.evaluation.ranking import LEAST_STREAMS, Audition, conclude, rank
 from typica.evaluation.stage import USUAL, Course, Stage
 from typica.streaming.monitoring import CALIBRATION_S, corpus_of, held_out
 
-FORMAT = 1
+FORMAT = 2
 FOLDER, RESULT = "audition", "result.json"
 
 

@@ -20,8 +20,10 @@ from typica.core.engine import Engine
 from typica.core.progress import SILENT, Progress
 from typica.evaluation.health import LOWEST_LEVEL_DB, repetition, spectral_distance_db
 from typica.signal.loudness import level_db
+from typica.typicality.monitor.grid import Grid
 from typica.typicality.monitor.hearing import as_mono, steps_of
 from typica.typicality.monitor.monitor import Monitor
+from typica.typicality.monitor.watch import Alarm
 
 STUCK = ("silence", "loop")
 FARTHEST_DB = 60.0  # a silent stream has no spectrum: it counts as this far from all others
@@ -32,7 +34,8 @@ class Stream:
     """What befell one stream.
 
     Attributes:
-        traps: Share of its time in each kind of trap, by name, such as "silence" or "loop".
+        traps: Share of its time in each kind of trap, by name, such as "silence" or "loop": in
+            windows that were beyond a limit.
         alarms: How often it fell into one.
         level_db: Root mean square, decibels of full scale.
         distance_db: How far its mean spectrum lies from that of recordings.
@@ -148,7 +151,8 @@ def play(
             sounds.append(sound.cpu())
             for row, watch in enumerate(watches):
                 _, alarm = watch.read(as_mono(sound[row : row + 1]), *steps_of(draws, row))
-                kinds[tick, row] = alarm.kind if alarm else ""
+                if alarm:
+                    _mark(kinds[:, row], tick, alarm, grid)
             assert draws.entropy is not None
             entropy += draws.entropy.cpu().double().sum(1)
             task.advance(grid.tick_s)
@@ -158,6 +162,14 @@ def play(
         _stream(kinds[:, row], audio[row], real, monitor.rate, bits[row]) for row in range(count)
     ]
     return Played(audio, FreeRun(ticks * grid.tick_s, streams))
+
+
+def _mark(kinds: NDArray[np.object_], tick: int, alarm: Alarm, grid: Grid) -> None:
+    """Mark the window that is odd at a tick: were only its end, long windows would excuse traps."""
+    seconds = alarm.value if alarm.gauge == "silence" else alarm.window_s
+    window = kinds[max(0, tick + 1 - round(seconds / grid.tick_s)) : tick + 1]
+    window[window == ""] = alarm.kind
+    kinds[tick] = alarm.kind
 
 
 def _stream(
