@@ -18,7 +18,6 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -37,13 +36,14 @@ from typica.streaming.block import Block
 from typica.streaming.monitoring import corpus_of, find_monitor
 from typica.streaming.performance import Performance
 from typica.typicality.monitor.ear import Ear
-from typica.typicality.monitor.hearing import Heard, hear_all, hear_draws
+from typica.typicality.monitor.hearing import Heard, as_mono, hear_all, hear_draws, steps_of
 from typica.typicality.monitor.monitor import Monitor
 
 TEMPERATURES = (0.0, 0.3, 0.5, 0.8, 1.0, 1.2)
 OF_SOUND = ("level", "silence", "flatness", "spectrum", "loop")
 EPISODE_S = 16.0  # alarms that are nearer to one another are one
 SPEED_S = 20.0
+TARGET_RATE, MOST_TIME = 40_000, 0.05
 
 
 class Row(NamedTuple):
@@ -54,6 +54,7 @@ class Row(NamedTuple):
         hours: How much of it.
         alarms: Alarms an hour: those that are 16 s apart.
         trapped: Share of the time in a trap.
+        silent: Share of the time in silence.
         first_s: Median time to the first alarm of a stream; infinite where most have none.
         martingale: Share of the streams at which the martingale raised an alarm.
         martingale_s: Median time to it.
@@ -64,6 +65,7 @@ class Row(NamedTuple):
     hours: float
     alarms: float
     trapped: float
+    silent: float
     first_s: float
     martingale: float
     martingale_s: float
@@ -101,6 +103,7 @@ def main() -> None:
     show(rows, report, costs, monitor)
     write(options, run, engine, monitor, rows, report, costs)
     draw(blocks, monitor, options.out / "stream.png")
+    raise SystemExit(int(TARGET_RATE / costs["watch"] > MOST_TIME))
 
 
 def parse() -> argparse.Namespace:
@@ -163,7 +166,9 @@ def judge(what: str, monitor: Monitor, heard: Sequence[Heard]) -> Row:
     beyond = [np.nan_to_num(one) > 1 for one in strains]
     first = [when(one[:, heeded].any(1), tick_s) for one in beyond]
     of_martingale = [when(one[:, statistics == "martingale"].any(1), tick_s) for one in beyond]
+    ticks = sum(map(len, beyond))
     trapped = sum(int(one[:, np.isin(statistics, OF_SOUND)].any(1).sum()) for one in beyond)
+    silent = sum(int(one[:, statistics == "silence"].sum()) for one in beyond)
     by = {
         str(name): sum(episodes(one[:, statistics == name].any(1), tick_s) for one in beyond)
         / hours
@@ -173,7 +178,8 @@ def judge(what: str, monitor: Monitor, heard: Sequence[Heard]) -> Row:
         what,
         hours,
         sum(episodes(one[:, heeded].any(1), tick_s) for one in beyond) / hours,
-        trapped * tick_s / 3600 / hours,
+        trapped / ticks,
+        silent / ticks,
         float(np.median(first)),
         float(np.mean(np.isfinite(of_martingale))),
         float(np.median(of_martingale)),
@@ -220,19 +226,18 @@ def play(
 
 
 def speeds(engine: Engine, monitor: Monitor, prompt: torch.Tensor) -> dict[str, float]:
-    """Return samples a second of a stream that is not watched and of one that is."""
-    found = {}
-    idle = replace(monitor, limits={})  # it reads all, and never intervenes
-    for name, watching in (("unwatched", None), ("watched", idle)):
-        performance = Performance(
-            engine, rate=monitor.rate, monitor=watching, generator=seeded(0), prompt=prompt
-        )
-        next(performance)
-        samples, began = 0, time.process_time()
-        while samples < SPEED_S * monitor.rate:
-            samples += len(next(performance).audio)
-        found[name] = samples / (time.process_time() - began)
-    return found
+    """Return samples a second of the engine by itself and of a watch, in seconds of processor."""
+    state, drawn, began = engine.start(1, prompt=prompt), [], time.process_time()
+    generator, tick = seeded(0), monitor.grid.tick
+    for _ in range(round(SPEED_S / monitor.grid.tick_s)):
+        draws = engine.draw(state, tick, generator=generator, spread=True)
+        state = draws.state
+        drawn.append((as_mono(engine.model.render(draws.symbols)), steps_of(draws)))
+    drawing, watch, began = time.process_time() - began, monitor.begin(), time.process_time()
+    for audio, steps in drawn:
+        watch.read(audio, *steps)
+    watching, samples = time.process_time() - began, tick * len(drawn)
+    return {"engine": samples / drawing, "watch": samples / watching}
 
 
 def show(
@@ -242,7 +247,9 @@ def show(
     told = monitor.calibration
     asked = told["alarms_per_hour"]
     print(f"calibrated on {60 * told['hours']:.1f} min of held-out recordings, {asked:g} an hour")
-    print(f"{'':26}{'min':>7}{'alarms/h':>10}{'trapped':>9}{'first':>9}{'martingale':>17}")
+    print(
+        f"{'':26}{'min':>7}{'alarms/h':>10}{'trapped':>9}{'silent':>8}{'first':>9}{'martingale':>17}"
+    )
     for row in rows:
         real = row.what == "held-out recordings"
         martingale = f"{row.martingale:.0%} at {row.martingale_s:.1f} s"
@@ -250,15 +257,18 @@ def show(
             martingale = "-"
         print(
             f"{row.what:26}{60 * row.hours:7.1f}{row.alarms:10.1f}{row.trapped:9.1%}"
-            f"{row.first_s:8.1f}s{martingale:>17}"
+            f"{row.silent:8.1%}{row.first_s:8.1f}s{martingale:>17}"
         )
         print("    " + ", ".join(f"{name} {rate:.1f}" for name, rate in row.by.items() if rate))
     low, high = poisson(rows[0].alarms * rows[0].hours)
     hours = rows[0].hours
     print(f"false alarms on recordings: {low / hours:.2f} to {high / hours:.2f} an hour (95 %)")
     print(f"interventions: {report['interventions']} in {report['seconds'] / 60:.1f} min")
-    share = 1 - costs["watched"] / costs["unwatched"]
-    print(f"samples a second: {costs}; watching takes {share:.1%}")
+    share, target = costs["engine"] / costs["watch"], TARGET_RATE / costs["watch"]
+    print(
+        f"the engine draws {costs['engine']:,.0f} samples/s; watching takes {share:.1%} of its "
+        f"time, {target:.1%} of that of an engine of {TARGET_RATE:,} (limit {MOST_TIME:.0%})"
+    )
 
 
 def poisson(count: float) -> tuple[float, float]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from typica.typicality.monitor import normal_law
+from typica.typicality.monitor.statistics import martingale
 
 STEP_S = 0.125
 
@@ -30,12 +31,31 @@ def test_rarer_alarms_need_higher_levels():
     assert normal_law.passed(levels[1], 4.0, STEP_S) == pytest.approx(1, rel=0.01)
 
 
-def test_the_skewed_level_is_right_for_the_surprisals_of_gaussians():
+@pytest.mark.parametrize("likelihood", [2e-5, 1e-3, 0.05])
+def test_rare_surprises_are_no_drift(likelihood):
+    # A model that is sure but for one symbol in so many: each comes as a shock.
+    samples, windows, level = 8000, 400_000, 4.0
+    shock, calm = -np.log(likelihood), -np.log1p(-likelihood)
+    entropy = likelihood * shock + (1 - likelihood) * calm
+    variance = samples * likelihood * (1 - likelihood) * (shock - calm) ** 2
+    counts = np.random.default_rng(0).binomial(samples, likelihood, windows)
+
+    excess = counts * (shock - calm) + samples * (calm - entropy)
+    odd = np.array([martingale(one, variance) > level for one in np.unique(excess)])
+    found = np.isin(excess, np.unique(excess)[odd]).mean()
+    by_the_normal_law = np.mean(excess / np.sqrt(max(variance, 25)) > level)
+
+    assert found <= normal_law.NORMAL.cdf(-level) + 3 / windows
+    assert by_the_normal_law >= found
+
+
+def test_the_surprisals_of_gaussians_are_no_drift():
     rng = np.random.default_rng(0)
     samples, level = 100, 3.0
-    sums = (rng.chisquare(samples, 2_000_000) - samples) / np.sqrt(2 * samples)
+    excess = (rng.chisquare(samples, 200_000) - samples) / 2
+    z = np.array([martingale(one, samples / 2) for one in excess[:50_000]])
 
     said = normal_law.NORMAL.cdf(-level)
-    assert np.mean(sums > level) > 2.5 * said  # the normal law by itself is wrong by this much
-    assert np.mean(sums > normal_law.skewed(level, samples)) == pytest.approx(said, rel=0.35)
-    assert np.mean(sums < -level) < said
+    assert np.mean(excess / np.sqrt(samples / 2) > level) > 2.5 * said
+    assert np.mean(z > level) < said
+    assert np.mean(z < -level) < said

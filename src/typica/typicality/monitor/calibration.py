@@ -129,7 +129,7 @@ def martingale_limits(grid: Grid, alarms_per_hour: float) -> dict[str, Limit]:
 
 def _martingale(gauge: Gauge, grid: Grid, rate: float) -> Limit:
     level = normal_law.limit(rate, gauge.ticks * grid.tick_s, grid.tick_s)
-    return Limit(0.0, -level, normal_law.skewed(level, gauge.ticks * grid.tick))
+    return Limit(0.0, -level, level)
 
 
 def _sides(gauge: Gauge, measured: list[Gauge]) -> int:

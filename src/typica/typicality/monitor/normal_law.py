@@ -11,7 +11,6 @@ from statistics import NormalDist
 
 NORMAL = NormalDist()
 HIGHEST = 40.0  # no level beyond it is of use
-SKEWNESS = math.sqrt(8)  # of the surprisal of a Gaussian: half a chi-squared of one degree
 
 
 def passed(level: float, window_s: float, step_s: float) -> float:
@@ -34,13 +33,3 @@ def limit(rate: float, window_s: float, step_s: float) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if passed(middle, window_s, step_s) > rate else (low, middle)
     return math.ceil(high * 1000) / 1000
-
-
-def skewed(level: float, samples: int) -> float:
-    """Return the level that a sum of so many surprisals passes upwards as rarely as a normal one.
-
-    Surprise is skewed: it is seldom great, and then greater than it is ever small. The first
-    term of Cornish and Fisher's expansion (1938), each step being as skewed as a Gaussian's.
-    Downwards the normal level is passed even more rarely than it says, and is kept.
-    """
-    return level + SKEWNESS / math.sqrt(samples) * (level**2 - 1) / 6

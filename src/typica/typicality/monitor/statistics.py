@@ -13,6 +13,7 @@ from typica.typicality.monitor.grid import FRAMES_A_TICK, Grid
 from typica.typicality.monitor.ledger import Ledger, Sums
 from typica.typicality.monitor.reference import Reference
 
+LARGEST_SURPRISE = 12.0  # nats: what is less likely comes once in twenty seconds at 8 kHz
 LEAST_VARIANCE = 25.0  # nats squared: one surprise where a model is certain is no drift
 LEAST_SPREAD_DB = 1.0  # of a band of the mean spectrum
 LEAST_UNLIKE = 1e-3
@@ -76,7 +77,7 @@ def _value(gauge: Gauge, ledger: Ledger, sums: Sums | None) -> float:
     frames = gauge.ticks * FRAMES_A_TICK
     match gauge.statistic:
         case "martingale":
-            return sums.excess / math.sqrt(max(sums.variance, LEAST_VARIANCE))
+            return martingale(sums.excess, sums.variance)
         case "entropy":
             return sums.entropy / (frames * ledger.grid.hop)
         case "level":
@@ -88,6 +89,18 @@ def _value(gauge: Gauge, ledger: Ledger, sums: Sums | None) -> float:
         case _:
             full = ledger.remembers_lags >= gauge.ticks
             return _likeness(unlike(sums), ledger.reference, gauge.ticks) if full else math.nan
+
+
+def martingale(excess: float, variance: float) -> float:
+    """Return excess surprisal in standard deviations: normal, or rarer, under the model.
+
+    Surprise is skewed: seldom great, and then greater than it is ever small. Where a model is
+    nearly sure, one rare symbol may make all of the excess, and a sum of such is no normal one.
+    Freedman's inequality (1975) bounds P(S >= t, V <= v) by exp(-t^2 / 2 (v + b t / 3)) for a
+    martingale whose steps are at most b: what is positive is divided by that instead.
+    """
+    skew = LARGEST_SURPRISE * max(excess, 0.0) / 3
+    return excess / math.sqrt(max(variance + skew, LEAST_VARIANCE))
 
 
 def shape_db(sums: Sums, frames: int) -> NDArray[np.float64]:
