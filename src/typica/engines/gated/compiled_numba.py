@@ -19,7 +19,7 @@ from typica.engines.gated.layout import WeightKind, lay_out
 from typica.engines.gated.memory import LINE, streaming
 from typica.layers.gated_network import GatedNetwork
 
-SOURCES = ("numba_loop.py", "numba_vectors.py")
+SOURCES = [f"numba_{part}.py" for part in ("draw", "loop", "rows", "shapes", "vectors")]
 
 
 class NumbaKernel:
@@ -63,7 +63,7 @@ class NumbaKernel:
             self._run_streams(self._network, block, first, min(rows, end - first), buffers)
 
     def _constants(self, fixed: int, weights: int) -> Any:
-        """Return the `Network` of numba_loop.py."""
+        """Return the `Network` of numba_shapes.py."""
         shapes = self.shapes
         own = self._known({n: value for n, value in shapes.items() if not isinstance(value, dict)})
         own |= {"fixed": fixed, "weights": weights}
@@ -74,7 +74,7 @@ class NumbaKernel:
         return _tuple("Network", own)
 
     def _known(self, shapes: dict[str, Any]) -> dict[str, Any]:
-        """Return constants by the names of numba_loop.py; lists of places as their address."""
+        """Return constants by the names of numba_shapes.py; lists of places as their address."""
         own = {}
         for name, value in shapes.items():
             if isinstance(value, list):
@@ -124,7 +124,7 @@ def _is_writable(folder: Path) -> bool:
 
 
 def _block(job: Job) -> Any:
-    """Return the `Block` of numba_loop.py."""
+    """Return the `Block` of numba_shapes.py."""
     length, count = job.symbols.shape
     own: dict[str, Any] = {"length": length, "streams": count, "time": job.time}
     own["temperature"] = np.float32(job.temperature)
@@ -134,7 +134,7 @@ def _block(job: Job) -> Any:
 
 
 def _room(shapes: dict[str, Any], rows: int) -> dict[str, int]:
-    """Return the sizes of the `Buffers` of numba_loop.py, in floats."""
+    """Return the sizes of the `Buffers` of numba_shapes.py, in floats."""
     main, second = shapes["Main"], shapes["Context"]
     widths = [stack[name] for stack in (main, second) for name in ("CHANNELS", "SKIP")]
     widest, gate = rows * max(*widths, *shapes["HEAD"]), rows * max(main["GATE"], second["GATE"])
@@ -148,10 +148,10 @@ def _room(shapes: dict[str, Any], rows: int) -> dict[str, int]:
 
 
 def _tuple(name: str, values: dict[str, Any]) -> Any:
-    """Return one of the tuples of numba_loop.py."""
-    from typica.engines.gated import numba_loop
+    """Return one of the tuples of numba_shapes.py."""
+    from typica.engines.gated import numba_shapes
 
-    kind = getattr(numba_loop, name)
+    kind = getattr(numba_shapes, name)
     return kind(**{field: values[field] for field in kind._fields})
 
 
