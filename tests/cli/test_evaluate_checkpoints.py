@@ -12,7 +12,7 @@ import torch
 from typica.core.config import write_yaml
 
 RATE = 2000
-QUICK = ("--seconds", "2", "--clips", "4", "--clip-seconds", "10")
+QUICK = ("--seconds", "2", "--clips", "4", "--clip-seconds", "6")
 LOUDNESS = -(((torch.arange(256) - 128) / 30.0) ** 2) / 2  # of levels, as the recordings have them
 
 
@@ -90,7 +90,7 @@ def test_the_healthy_checkpoint_is_first_and_the_page_plays_all(call, make):
     sources = re.findall(r'<audio [^>]*src="([^"]+)"', text)
     assert len(sources) == 12
     for source in sources:
-        assert soundfile.info(run / "audition" / source).duration == pytest.approx(10, abs=0.2)
+        assert soundfile.info(run / "audition" / source).duration == pytest.approx(6, abs=0.2)
 
 
 def test_what_was_heard_is_not_heard_again_and_new_weights_are(call, make, monkeypatch):
