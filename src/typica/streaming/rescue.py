@@ -14,6 +14,7 @@ FURTHER_S = 4.0  # back after a first failure; twice as far again after the next
 FAILURES, FRESH_STARTS = 3, 3
 PAUSE_S, LONGEST_PAUSE_S = 60.0, 960.0  # without rescues, once none has helped; doubles
 
+SILENT_S = 2.0  # a pause in which nothing sounds for so long is ended
 SOUNDED_S = 1.0  # a start after which there was sound for so long was worth it
 
 
@@ -102,8 +103,9 @@ class Rescue:
         return Resort(self._beginning, "started afresh")
 
     def _break_silence(self, alarm: Alarm) -> Resort | None:
-        has_sounded = alarm.since >= round(SOUNDED_S * self.rate)
-        return self._from_the_beginning() if alarm.kind == "silence" and has_sounded else None
+        is_silent = alarm.silent_for >= round(SILENT_S * self.rate)
+        has_sounded = alarm.at - alarm.silent_for >= round(SOUNDED_S * self.rate)
+        return self._from_the_beginning() if is_silent and has_sounded else None
 
     def _give_up(self) -> Resort:
         pause = min(PAUSE_S * 2**self._pauses, LONGEST_PAUSE_S)

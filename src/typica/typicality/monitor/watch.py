@@ -46,6 +46,7 @@ class Alarm:
         at: Samples of the stream that had been read.
         since: Sample before which the drift had not begun.
         text: One sentence.
+        silent_for: Samples of unbroken silence before `at`, whatever shows the alarm.
     """
 
     kind: str
@@ -56,6 +57,7 @@ class Alarm:
     at: int
     since: int
     text: str
+    silent_for: int = 0
 
 
 _KINDS = {
@@ -157,7 +159,8 @@ class Watch:
         at = self._ledger.count * grid.tick
         text = f"{words}: {gauge.name} is {value:.3g}, the limit {passed:.3g}"
         since = max(0, (int(self._well[index]) - _reach(gauge, limit, grid)) * grid.tick)
-        return Alarm(kind, gauge.name, gauge.window_s, value, passed, at, since, text)
+        silent = self._ledger.silent * grid.tick
+        return Alarm(kind, gauge.name, gauge.window_s, value, passed, at, since, text, silent)
 
     def _broken(self) -> Alarm:
         """Tell of a model that gives what it draws no probability."""
