@@ -107,7 +107,8 @@ struct BFloat16 {
   typedef uint16_t Element;
   static constexpr bool IS_WHOLE = false;
   static inline void pair(const Element* at, Vector& one, Vector& two) {
-    const Words both = *(const LooseWords*)at;
+    Words both = *(const LooseWords*)at;
+    HOLD(both);
     one = (Vector)(both << 16);
     two = (Vector)both;
   }
@@ -180,7 +181,7 @@ inline void whole_tile(const int8_t* w, int stride, const float* scales, const i
   }
 #pragma GCC unroll 8
   for (int r = 0; r < ROWS; r++)
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int i = 0; i < VECTORS; i++) {
       float* at = y[r] + column + i * LANES;
       const Vector more = __builtin_convertvector(sums[r][i], Vector);
@@ -228,7 +229,9 @@ inline void multiply_whole(const int8_t* w, const float* const* x, float* const*
 template <class W, int PAIRS>
 inline void one_row(const typename W::Element* w, const float* x, float* y, int K) {
   constexpr int SETS = PAIRS >= 4 ? 1 : 2, STRIDE = PAIRS * 2 * LANES;
+  constexpr int AHEAD = 1024;  // bytes: where a page ends the processor begins to guess anew
   Vector sums[SETS][2 * PAIRS];
+#pragma GCC unroll 16
   for (int i = 0; i < 2 * PAIRS; i++) {
     sums[0][i] = load(y + i * LANES);
     if (SETS > 1) sums[SETS - 1][i] = Vector{};
@@ -240,8 +243,10 @@ inline void one_row(const typename W::Element* w, const float* x, float* y, int 
       const Vector by = all(x[k + set]);
 #pragma GCC unroll 8
       for (int i = 0; i < PAIRS; i++) {
+        const typename W::Element* at = w + (size_t)(k + set) * STRIDE + i * 2 * LANES;
         Vector one, two;
-        W::pair(w + (size_t)(k + set) * STRIDE + i * 2 * LANES, one, two);
+        __builtin_prefetch((const char*)at + AHEAD);
+        W::pair(at, one, two);
         sums[set][2 * i] += one * by;
         sums[set][2 * i + 1] += two * by;
       }
@@ -256,11 +261,13 @@ inline void one_row(const typename W::Element* w, const float* x, float* y, int 
       sums[0][2 * i + 1] += two * by;
     }
   }
+#pragma GCC unroll 16
   for (int i = 0; i < 2 * PAIRS; i++)
     store(y + i * LANES, SETS > 1 ? sums[0][i] + sums[SETS - 1][i] : sums[0][i]);
 }
 
-// A tile of ROWS rows by two vectors of columns: each weight that is loaded serves all rows.
+// A tile of ROWS rows by two vectors of columns: each weight that is loaded serves all rows. Their
+// stride is too long for the processor's own foresight.
 template <class W, int ROWS>
 inline void tile(const typename W::Element* w, int stride, const float* const* x, float* const* y,
                  int column, int K) {
@@ -275,6 +282,7 @@ inline void tile(const typename W::Element* w, int stride, const float* const* x
   for (int r = 0; r < ROWS; r++) rows[r] = x[r];
   for (int k = 0; k < K; k++) {
     Vector one, two;
+    __builtin_prefetch(w + (size_t)(k + 16) * stride);
     W::pair(w + (size_t)k * stride, one, two);
     HOLD(one);
     HOLD(two);
