@@ -41,7 +41,7 @@ from typica.core.engine import Engine, StepEngine
 from typica.core.errors import TypicaError
 from typica.core.model import AutoregressiveModel
 from typica.core.randomness import seeded
-from typica.engines.compile import compile
+from typica.engines.compiler import compile
 from typica.engines.cost import precision_cost
 from typica.engines.gated.engine import GatedEngine
 
@@ -305,7 +305,7 @@ torch.set_num_threads(1)
 sys.path.insert(0, {folder!r})
 from engines import build
 from typica.core.randomness import seeded
-from typica.engines.compile import compile
+from typica.engines.compiler import compile
 model = build()
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()

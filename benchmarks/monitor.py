@@ -31,7 +31,7 @@ from typica.core.engine import Engine
 from typica.core.randomness import seeded
 from typica.core.run import Run, load
 from typica.data.corpus import Corpus
-from typica.engines.compile import compile as compile_engine
+from typica.engines.compiler import compile as compile_engine
 from typica.streaming.block import Block
 from typica.streaming.monitoring import corpus_of, find_monitor
 from typica.streaming.performance import Performance

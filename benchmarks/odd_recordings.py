@@ -35,7 +35,7 @@ from typica.data.corpus import Corpus, open_corpus
 from typica.data.folder import FolderSource
 from typica.data.sound import read_audio
 from typica.decoding.sampling import draw_samples
-from typica.engines.compile import engine_for
+from typica.engines.compiler import engine_for
 from typica.evaluation.baselines import fit_baselines
 from typica.signal.resample import resample
 from typica.typicality.detectors.batch import BatchTypicalityTest

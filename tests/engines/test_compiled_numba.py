@@ -12,7 +12,7 @@ from typica.core.engine import StepEngine
 from typica.core.errors import ConfigError, MissingFeatureError
 from typica.core.randomness import seeded
 from typica.core.spread import spread
-from typica.engines.compile import compile
+from typica.engines.compiler import compile
 from typica.engines.gated import compiled_numba
 
 pytest.importorskip("numba")

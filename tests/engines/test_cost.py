@@ -9,7 +9,7 @@ from typica.core import registry
 from typica.core.engine import StepEngine
 from typica.core.errors import ConfigError
 from typica.core.randomness import seeded
-from typica.engines.compile import compile
+from typica.engines.compiler import compile
 from typica.engines.cost import PART, precision_cost
 
 OUTPUTS = {

@@ -13,7 +13,7 @@ from typica.core.engine import StepEngine
 from typica.core.errors import RunError
 from typica.core.randomness import seeded
 from typica.core.spread import spread
-from typica.engines.compile import compile
+from typica.engines.compiler import compile
 
 CONFIGURATIONS = [
     {},
@@ -295,7 +295,7 @@ def test_a_state_goes_on_in_another_process(tmp_path):
 import torch
 from typica.core import registry
 from typica.core.randomness import seeded
-from typica.engines.compile import compile
+from typica.engines.compiler import compile
 model = registry.build("wavenet", "tiny")
 model.load_state_dict(torch.load({str(tmp_path / "weights")!r}))
 engine = compile(model.requires_grad_(False), backend="c++")

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from typica.core.randomness import seeded
-from typica.engines.compile import compile
+from typica.engines.compiler import compile
 
 _SPEC = importlib.util.spec_from_file_location("gated", Path(__file__).with_name("test_gated.py"))
 gated = importlib.util.module_from_spec(_SPEC)

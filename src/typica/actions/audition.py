@@ -13,16 +13,16 @@ from typica.core.files import digest, replacing, write_json
 from typica.core.model import AutoregressiveModel, ExplicitModel
 from typica.core.progress import SILENT, Progress
 from typica.core.run import CHECKPOINTS, WEIGHTS, Run, checkpoints, find_run, load
-from typica.data.corpus import Corpus, open_corpus
+from typica.data.of_run import corpus_of
 from typica.data.sound import write_audio
-from typica.engines.compile import compile
+from typica.engines.compiler import compile
 from typica.evaluation import figures
 from typica.evaluation.audition_page import Program, write_page
 from typica.evaluation.bits import Bits
 from typica.evaluation.free_running import FreeRun
 from typica.evaluation.ranking import LEAST_STREAMS, Audition, conclude, rank
 from typica.evaluation.stage import USUAL, Course, Stage
-from typica.streaming.monitoring import CALIBRATION_S, corpus_of, held_out
+from typica.streaming.monitoring import CALIBRATION_S, held_out, unchanged_corpus
 
 FORMAT = 2
 FOLDER, RESULT = "audition", "result.json"
@@ -93,7 +93,7 @@ def audition(
     folder = folder.parents[1] if folder.parent.name == CHECKPOINTS else folder
     contestants = _contestants(folder)
     first, left_out = _first(contestants, device)
-    corpus = _corpus(first, data)
+    corpus = corpus_of(first, data) if data else unchanged_corpus(first)
     recordings = held_out(corpus, CALIBRATION_S)
     split = split or recordings[0].split
     stage = Stage(_player(first), corpus, split, recordings, course, progress)
@@ -186,18 +186,6 @@ def _player(run: Run) -> AutoregressiveModel:
             f"typica evaluate"
         )
     return model
-
-
-def _corpus(run: Run, data: str | None) -> Corpus:
-    if data is None:
-        return corpus_of(run)
-    corpus = open_corpus(data)
-    if corpus.rate != run.rate:
-        raise RunError(
-            f"{run.name} models audio at {run.rate} Hz and {corpus.name} is at {corpus.rate} Hz: "
-            f"prepare it again with --rate {run.rate}"
-        )
-    return corpus
 
 
 def _hear(folder: Path, one: Contestant, stage: Stage, device: str) -> Audition:

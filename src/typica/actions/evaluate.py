@@ -13,15 +13,16 @@ from torch import Tensor
 
 from typica.actions.conditions import follow
 from typica.actions.env import env
-from typica.core.errors import DataError, RunError
+from typica.core.errors import DataError
 from typica.core.model import Model
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded
 from typica.core.run import CHECKPOINTS, Run, find_run, load, runs_home
-from typica.data.corpus import Corpus, data_home, open_corpus
+from typica.data.corpus import Corpus, data_home
+from typica.data.of_run import corpus_of
 from typica.data.sound import read_audio, write_audio
 from typica.decoding.sampling import draw_samples
-from typica.engines.compile import engine_for
+from typica.engines.compiler import engine_for
 from typica.evaluation import figures
 from typica.evaluation.curves import Curves, read_curves
 from typica.evaluation.findings import Clip, Findings, clips
@@ -86,7 +87,7 @@ def evaluate(
     """
     figures.check_matplotlib()
     opened = load(run, device)
-    corpus = _corpus(opened, data)
+    corpus = corpus_of(opened, data)
     split = split or held_out_split(corpus)
     stretches = choose(corpus, split, seconds or None)
     likelihood = measure_likelihood(opened.model, corpus, stretches, progress=progress)
@@ -113,21 +114,6 @@ def evaluate(
         notes=[*notes, *_notes(opened, corpus, split)],
     )
     return Report(write_report(findings, out), findings)
-
-
-def _corpus(run: Run, data: str | None) -> Corpus:
-    """Open the corpus asked for, or the run's own, where it lay or by its name."""
-    own = run.config.get("corpus", {})
-    if data is None and not own:
-        raise DataError(f"{run.name} does not say what it was trained on: name a corpus by --data")
-    path = Path(own.get("path", ""))
-    corpus = open_corpus(data or (path if path.is_dir() else own["name"]))
-    if corpus.rate != run.rate:
-        raise RunError(
-            f"{run.name} models audio at {run.rate} Hz and {corpus.name} is at {corpus.rate} Hz: "
-            f"prepare it again with --rate {run.rate}"
-        )
-    return corpus
 
 
 def _draw(

@@ -12,7 +12,7 @@ from typica.core.engine import Engine
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded
 from typica.decoding.sampling import draw_samples
-from typica.engines.compile import Backend, Weights, compile, engine_for
+from typica.engines.compiler import Backend, Weights, compile, engine_for
 
 
 class LoadedRun(core.Run):
@@ -25,7 +25,7 @@ class LoadedRun(core.Run):
         backend: Backend = "auto",
         threads: int | None = None,
     ) -> Engine:
-        """Return an engine of the model; see `typica.engines.compile`.
+        """Return an engine of the model; see `typica.engines.compiler`.
 
         Raises:
             ConfigError: The system is not autoregressive, or no engine is as asked for.

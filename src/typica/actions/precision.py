@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -10,11 +9,12 @@ from torch import Tensor
 
 from typica.core.condition import Condition, to_device
 from typica.core.engine import Engine
-from typica.core.errors import DataError
+from typica.core.errors import DataError, RunError
 from typica.core.randomness import seeded
 from typica.core.run import Run
-from typica.data.corpus import Corpus, open_corpus
-from typica.engines.compile import compile
+from typica.data.corpus import Corpus
+from typica.data.of_run import corpus_of
+from typica.engines.compiler import compile
 from typica.engines.cost import PrecisionCost, precision_cost
 from typica.evaluation.stretches import excerpts, held_out_split
 
@@ -49,23 +49,14 @@ def measure_precision(run: Run, engine: Engine, *, seconds: float = 8.0) -> Meas
     """
     length = max(1, round(seconds * run.rate / EXCERPTS))
     try:
-        corpus = _corpus(run)
-    except DataError:
+        corpus = corpus_of(run)
+    except (DataError, RunError):
         return _on_own_samples(run, engine, length)
     split = held_out_split(corpus)
     if not corpus.recordings(split):
         return _on_own_samples(run, engine, length)
     cost = precision_cost(engine, engine.model, *_held_out(run, corpus, split, length))
     return MeasuredCost(cost, f"{_figures(engine, cost)} on held-out recordings of {corpus.name}")
-
-
-def _corpus(run: Run) -> Corpus:
-    """Open the corpus that a run was trained on, where it lay or by its name."""
-    own = run.config.get("corpus", {})
-    if not own:
-        raise DataError(f"{run.name} does not say what it was trained on")
-    path = Path(own.get("path", ""))
-    return open_corpus(path if path.is_dir() else own["name"])
 
 
 def _held_out(run: Run, corpus: Corpus, split: str, length: int) -> tuple[Tensor, Condition | None]:

@@ -20,7 +20,7 @@ from typica.core.randomness import seeded
 from typica.core.run import Run, load
 from typica.data.sound import read_audio, write_audio
 from typica.decoding.sampling import Drawn, draw_samples
-from typica.engines.compile import Backend, Weights, engine_for
+from typica.engines.compiler import Backend, Weights, engine_for
 
 
 class Samples(NamedTuple):
@@ -78,7 +78,7 @@ def sample(
         like: Recording of the run's corpus whose frames to follow, for a run that is told any.
         out: Folder for the files.
         device: Where to compute.
-        weights: How an engine keeps them: see `typica.engines.compile.compile`.
+        weights: How an engine keeps them: see `typica.engines.compiler.compile`.
         backend: What it computes with.
         progress: Hears how far it is.
 

@@ -19,7 +19,7 @@ from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded
 from typica.core.run import Run, load
 from typica.data.sound import read_audio
-from typica.engines.compile import compile as compile_engine
+from typica.engines.compiler import compile as compile_engine
 from typica.streaming.airing import Aired, Airing
 from typica.streaming.chronicle import as_json
 from typica.streaming.destination import Destination

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 
 from typica.core.condition import to_device
 from typica.core.engine import Engine
@@ -12,7 +11,8 @@ from typica.core.errors import DataError, RunError
 from typica.core.files import DiskError, digest
 from typica.core.progress import SILENT, Progress
 from typica.core.run import WEIGHTS, Run
-from typica.data.corpus import Corpus, Recording, open_corpus
+from typica.data.corpus import Corpus, Recording
+from typica.data.of_run import corpus_of
 from typica.typicality.monitor.grid import WINDOWS_S
 from typica.typicality.monitor.hearing import Recording as Heardable
 from typica.typicality.monitor.monitor import ALARMS_PER_HOUR, Monitor
@@ -48,7 +48,7 @@ def monitor_for(
     if found is not None and found.calibration.get("alarms_per_hour") == alarms_per_hour:
         return found
     try:
-        corpus = corpus_of(run)
+        corpus = unchanged_corpus(run)
         recordings = held_out(corpus, seconds)
         fitted = _calibrate(run, engine, corpus, recordings, alarms_per_hour, progress)
     except (DataError, RunError) as error:
@@ -76,18 +76,15 @@ def find_monitor(run: Run, progress: Progress = SILENT) -> Monitor | None:
     return found
 
 
-def corpus_of(run: Run) -> Corpus:
-    """Open the corpus a run was trained on, where it lay or by its name.
+def unchanged_corpus(run: Run) -> Corpus:
+    """Open the corpus a run was trained on.
 
     Raises:
         DataError: It is not at hand, or is another by now.
+        RunError: It is of another sampling rate by now.
     """
-    own = run.config.get("corpus", {})
-    path = Path(own.get("path") or "")
-    if not own.get("name"):
-        raise DataError(f"{run.name} does not say what it was trained on")
-    corpus = open_corpus(path if own.get("path") and path.is_dir() else own["name"])
-    if corpus.fingerprint != own.get("fingerprint") or corpus.rate != run.rate:
+    corpus = corpus_of(run)
+    if corpus.fingerprint != run.config["corpus"].get("fingerprint"):
         raise DataError(f"the corpus {corpus.name} is not as it was when {run.name} was trained")
     return corpus
 

@@ -14,7 +14,7 @@ from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded
 from typica.core.run import checkpoints
 from typica.decoding.sampling import draw_audio
-from typica.engines.compile import engine_for
+from typica.engines.compiler import engine_for
 from typica.training import checkpoint
 from typica.training.held_out import held_out_bits
 from typica.training.job import Job

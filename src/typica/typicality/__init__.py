@@ -32,6 +32,7 @@ _NAMES = {
     "gaussian": ("GaussianTypicality",),
     "martingale": ("martingale_score",),
     "mirage": ("Mirage",),
+    "monitor.monitor": ("Monitor",),
     "parzen": ("Parzen",),
     "point_process": ("PoissonProcess", "log_prob_over_orders"),
     "recordings": ("RecordingDetector",),

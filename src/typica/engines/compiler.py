@@ -118,7 +118,7 @@ def _kernel(
         say(f"{reason}; until then the module takes its own steps, twenty times slower")
         return None
     if reason:
-        say(f"{reason}; until then numba computes, half as fast")
+        say(f"{reason}; until then numba computes, more slowly and with float32 alone")
     return kernel
 
 
