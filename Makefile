@@ -37,10 +37,10 @@ bench: $(READY)
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/training_step.py
 	$(BIN)/python benchmarks/preparation.py
-	$(BIN)/python benchmarks/engines.py
 	$(BIN)/python benchmarks/detectors.py
 	$(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/quickstart.py
+	$(BIN)/python benchmarks/engines.py
 
 clean:
 	rm -rf $(VENV) site runs quickstart

@@ -8,7 +8,6 @@ card, and the monitor's calibration. `typica evaluate NAME --checkpoints` tells 
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -31,7 +30,8 @@ def main() -> None:
     with replacing(SHIPPED / run.name) as folder:
         folder.mkdir()
         write_model(folder, opened.model, config)
-        shutil.copy(run / "card.md", folder / "card.md")
+        card = (run / "card.md").read_text().replace(str(run), run.name)
+        (folder / "card.md").write_text(card)
         _of_these_weights(monitor, folder).save(folder / FILE)
         size = sum(file.stat().st_size for file in folder.iterdir())
         if size > LARGEST:

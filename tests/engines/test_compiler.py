@@ -74,6 +74,8 @@ def test_what_has_no_steps_has_no_engine():
     assert engine_for(model) is None
     with pytest.raises(ConfigError, match="Glow is not autoregressive"):
         compile(model)
+    with pytest.raises(ConfigError, match="no such engine of Glow"):
+        engine_for(model, weights="int8")
 
 
 def test_weights_that_are_not_numbers_are_refused(model):

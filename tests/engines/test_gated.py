@@ -10,7 +10,7 @@ from torch.distributions import Normal
 from typica.core import registry
 from typica.core.condition import Track
 from typica.core.engine import StepEngine
-from typica.core.errors import RunError
+from typica.core.errors import ConfigError, RunError
 from typica.core.randomness import seeded
 from typica.core.spread import spread
 from typica.engines.compiler import compile
@@ -271,6 +271,40 @@ def test_rounded_weights_do_for_every_shape(settings, weights):
     divergence = (expected.probs * (expected.logits - found.logits)).sum(-1).mean()
     assert 0 < divergence < 0.1
     torch.testing.assert_close(alone.logits, found.logits)
+
+
+@pytest.mark.parametrize(
+    ("symbols", "sentence"),
+    [
+        (torch.tensor([[3, 10**8]] * 2), "levels from 0 to 255"),
+        (torch.tensor([[-5]] * 2), "levels from 0 to 255"),
+        (torch.zeros(1, 4, dtype=torch.long), r"shape \(2, length\), got \(1, 4\)"),
+        (torch.zeros(2, 0, dtype=torch.long), r"shape \(2, length\), got \(2, 0\)"),
+    ],
+)
+def test_symbols_that_there_are_not_are_refused(symbols, sentence):
+    engine = compile(build({}))
+    with pytest.raises(ValueError, match=sentence):
+        engine.follow(symbols, engine.start(2))
+
+
+def test_a_choice_that_there_is_not_is_refused():
+    engine = compile(build({}))
+    state = engine.start(1).then(torch.tensor([256]))
+    with pytest.raises(ConfigError, match="levels from 0 to 255"):
+        engine.draw(state, 3)
+
+
+@pytest.mark.parametrize("temperature", [0, 1])
+@pytest.mark.parametrize("settings", [{}, {"output": "gaussian", "input": "scalar"}], ids=str)
+def test_a_network_that_overflows_is_told(settings, temperature):
+    model = build(settings)
+    model.head.hidden[0].bias.fill_(3e38)
+    model.head.last.weight.fill_(10)
+    model.head.last.weight[0] = -10
+    engine = compile(model)
+    with pytest.raises(RunError, match="the network overflows"):
+        engine.draw(engine.start(1), 3, temperature=temperature)
 
 
 def test_the_state_of_another_model_is_refused(tmp_path):

@@ -78,7 +78,7 @@ def stream(
     place = Destination(None if out is None else str(out), format_, segment_seconds, keep)
     sinks = place.sinks(length=length, served=http is not None)
     with ExitStack() as held:
-        web = held.enter_context(listen(http)) if http else None
+        web = held.enter_context(listen(http)) if http is not None else None
         engine = compile_engine(_autoregressive(opened), say=progress.say)
         performance = perform(
             engine,

@@ -131,7 +131,13 @@ def _processor() -> str:
 
 def _run(command: list[str]) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT_S)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=TIME_LIMIT_S,
+            env={**os.environ, "LC_ALL": "C"},  # its complaints are read
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NoCompilerError(f"the C++ compiler {command[0]} does not run: {error}") from error
     if done.returncode:

@@ -60,7 +60,11 @@ def compile(  # noqa: A001 - what it is called as `engines.compile`
     if backend == "torch" or not isinstance(model, GatedModel):
         _refuse_else(type(model).__name__, weights, backend == "torch" or backend == "auto")
         return StepEngine(model)
-    on_cpu = next(model.parameters()).device.type == "cpu"
+    kind = next(model.parameters()).device.type
+    if kind not in ("cpu", "cuda"):
+        _refuse_else(f"a model on {kind}", weights, backend == "auto")
+        return StepEngine(model)
+    on_cpu = kind == "cpu"
     with torch.no_grad():
         network = model.network()
     if backend == "graph" or (backend == "auto" and not on_cpu):
@@ -81,8 +85,16 @@ def compile(  # noqa: A001 - what it is called as `engines.compile`
 
 
 def engine_for(model: Model, **settings: Any) -> Engine | None:
-    """Return `compile` of an autoregressive model, and None for another: it has no steps."""
-    return compile(model, **settings) if isinstance(model, AutoregressiveModel) else None
+    """Return `compile` of an autoregressive model, and None for another: it has no steps.
+
+    Raises:
+        ConfigError: Something was asked for that only engines have, and there is none.
+    """
+    if isinstance(model, AutoregressiveModel):
+        return compile(model, **settings)
+    asked = settings.get("weights", "float32"), settings.get("backend", "auto")
+    _refuse_else(type(model).__name__, asked[0], asked[1] in ("auto", "torch"))
+    return None
 
 
 def digest(model: nn.Module) -> str:

@@ -15,6 +15,7 @@ from torch.distributions import Distribution
 
 from typica.core.condition import Condition
 from typica.core.engine import Draws, Engine, EngineState, begin, check_draw, draw_by_steps
+from typica.core.errors import ConfigError, RunError, ShapeError
 from typica.core.model import AutoregressiveModel
 from typica.core.spread import spread as spread_of
 from typica.core.temperature import tempered
@@ -62,11 +63,13 @@ class GatedEngine(Engine):
 
     def follow(self, symbols: Tensor, state: EngineState) -> tuple[Distribution, EngineState]:
         """See `Engine.follow`."""
-        given = np.ascontiguousarray(symbols.numpy().T, np.float32)
+        self._check(symbols, state)
+        given = np.ascontiguousarray(symbols.cpu().numpy().T, np.float32)
         job, after = self._job(state, len(given), 1.0)
         job.forced = given
         job.outputs = np.empty((*given.shape, self.kernel.shapes["OUTPUTS"]), np.float32)
         self._run(job)
+        check_numbers(job.outputs)
         return self._distribution(job), self._after(job, after)
 
     def draw(
@@ -100,6 +103,7 @@ class GatedEngine(Engine):
         if spread:
             job.entropy, job.varentropy = (np.empty(shape, np.float32) for _ in "hv")
         self._run(job)
+        check_numbers(job.log_prob)
         measured = (job.log_prob, job.log_draw, job.entropy, job.varentropy)
         columns = (None if values is None else torch.from_numpy(values.T) for values in measured)
         log_prob, log_draw, entropy, varentropy = columns
@@ -113,6 +117,7 @@ class GatedEngine(Engine):
         """Draw from what is not levels; torch measures what the kernel drew."""
         job.outputs = np.empty((*job.symbols.shape, self.kernel.shapes["OUTPUTS"]), np.float32)
         self._run(job)
+        check_numbers(job.outputs)
         distribution, symbols = self._distribution(job), self._symbols(job)
         log_prob = distribution.log_prob(symbols)
         log_draw = torch.zeros_like(log_prob)
@@ -126,6 +131,7 @@ class GatedEngine(Engine):
     ) -> tuple[Job, GatedEngineState]:
         """Describe a block that goes on from a state, on arrays of its own."""
         assert isinstance(state, GatedEngineState)
+        self._check(state.previous[:, None], state)
         after = state.copy()
         job = Job(
             state.time,
@@ -145,6 +151,15 @@ class GatedEngine(Engine):
                 local = self.network.upsampling(frames, state.time, length)
             job.local = np.ascontiguousarray(local.cpu().numpy(), np.float32)
         return job, after
+
+    def _check(self, symbols: Tensor, state: EngineState) -> None:
+        """Refuse symbols that the kernel would read beyond its tables for."""
+        if symbols.ndim != 2 or len(symbols) != state.count or not symbols.shape[1]:
+            shape = tuple(symbols.shape)
+            raise ShapeError(f"symbols must have shape ({state.count}, length), got {shape}")
+        levels = self.network.levels
+        if levels and not bool(((symbols >= 0) & (symbols < levels)).all()):
+            raise ConfigError(f"symbols must be levels from 0 to {levels - 1}")
 
     def _run(self, job: Job) -> None:
         """Do a job, streams spread over the processors."""
@@ -176,6 +191,16 @@ class GatedEngine(Engine):
         if self.network.output == "categorical":
             outputs = outputs.log_softmax(-1)
         return self.network.distribution(outputs)
+
+
+def check_numbers(values: Floats) -> None:
+    """Refuse what is not a number.
+
+    Raises:
+        RunError: Something is not.
+    """
+    if not np.isfinite(values).all():
+        raise RunError("the network overflows: its outputs are no numbers; take other weights")
 
 
 def _uniforms(length: int, count: int, draws: int, generator: torch.Generator | None) -> Floats:

@@ -554,8 +554,8 @@ inline void head_layer(const Call& call, int rows, float* from, float* to, const
 
 // ---- drawing --------------------------------------------------------------------------------
 
-// Softmax of `scale` times logits into `p`; returns the logarithm of its normaliser, less the
-// largest times `scale`, which is added by the caller.
+// exp of `scale` times logits, less the largest, into `p`, and sums of each vector into `parts`;
+// returns the sum.
 inline float softmax(const float* logits, float scale, float most, float* p, float* parts) {
   float total = 0;
   for (int i = 0; i < OUTPUTS; i += LANES) {
@@ -591,7 +591,7 @@ inline float draw_level(const Call& call, const float* logits, const float* unif
   if (forced) {
     level = (int)*forced;
   } else if (call.temperature == 0) {
-    for (level = 0; logits[level] != most; level++) continue;
+    for (level = 0; level < LEVELS - 1 && logits[level] != most; level++) continue;
   } else {
     if (call.temperature != 1) {
       alignas(64) float q_parts[OUTPUTS / LANES];
