@@ -223,6 +223,42 @@ def test_a_page_tells_how_it_fares_and_nonsense_is_passed_over(serve, perform):
     assert one.metrics()["underruns"] == 3
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        '{"underruns": ' + "9" * 400 + ', "buffer_s": 1}',
+        '{"underruns": 1e999, "buffer_s": 1}',
+        '{"underruns": -1, "buffer_s": 1}',
+        '{"underruns": 1, "buffer_s": NaN}',
+        "[" * 4000,
+        b"bytes",
+    ],
+    ids=["huge", "infinite", "negative", "no number", "deep", "bytes"],
+)
+def test_what_a_page_cannot_mean_changes_no_figure(serve, perform, words):
+    one, address = serve(perform())
+
+    heard, _ = conversation(address, 6, say=[words])
+
+    assert heard
+    assert one.metrics()["underruns"] == 0
+    assert read(f"{address}/metrics", Accept="text/plain")
+
+
+def test_pages_from_elsewhere_are_not_talked_to(serve, perform):
+    from websockets.asyncio.client import connect
+    from websockets.exceptions import InvalidStatus
+
+    _, address = serve(perform())
+
+    async def from_elsewhere():
+        async with connect(f"{address.replace('http', 'ws')}/ws", origin="https://elsewhere.org"):
+            pass
+
+    with pytest.raises(InvalidStatus):
+        asyncio.run(from_elsewhere())
+
+
 def test_the_page_needs_nothing_from_elsewhere(serve, perform):
     _, address = serve(perform())
     page = read(address).decode()
@@ -241,7 +277,7 @@ def test_figures_come_as_json_and_in_the_text_of_prometheus(serve, perform):
     text = read(f"{address}/metrics", Accept="text/plain;version=0.0.4").decode()
 
     assert "typica_stream_listeners 0" in text.splitlines()
-    assert 'typica_stream_reading{name="level"} -20' in text.splitlines()
+    assert 'typica_stream_reading{name="level"} -20.0' in text.splitlines()
 
 
 def test_a_head_request_is_answered_without_a_body(serve, perform):

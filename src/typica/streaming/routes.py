@@ -10,6 +10,7 @@ from contextlib import suppress
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -26,6 +27,8 @@ from typica.streaming.listener import Listener
 from typica.streaming.station import Station
 
 CAPACITY_S = 20.0  # that a listener may fall behind
+FORBIDDEN = 1008  # policy violation, as RFC 6455 numbers it
+MOST = 2**31  # of what a page can say of itself
 STATE_EVERY_S = 1.0
 KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 INDEX = "index.html"
@@ -134,7 +137,10 @@ class Conversation:
         self.station, self.socket = station, socket
 
     async def hold(self) -> None:
-        """Talk until either side has had enough."""
+        """Talk until either side has had enough; pages from elsewhere are not talked to."""
+        if not _is_own_page(self.socket):
+            await self.socket.close(code=FORBIDDEN)
+            return
         await self.socket.accept()
         broadcast = self.station.broadcast
         listener = broadcast.listen("the page", capacity_s=CAPACITY_S, patience="skip")
@@ -163,7 +169,10 @@ class Conversation:
     async def _hear(self, listener: Listener) -> None:
         with suppress(WebSocketDisconnect):
             while True:
-                _note(listener, await self.socket.receive_text())
+                message = await self.socket.receive()
+                if message["type"] == "websocket.disconnect":
+                    return
+                _note(listener, message.get("text") or "")
 
     async def _say(self, words: dict[str, object]) -> None:
         await self.socket.send_text(json.dumps(as_json(words)))
@@ -171,9 +180,20 @@ class Conversation:
 
 def _note(listener: Listener, words: str) -> None:
     """Note what a page says of itself; what is no such thing is passed over."""
-    with suppress(ValueError, KeyError, TypeError):
+    with suppress(ValueError, KeyError, TypeError, OverflowError, RecursionError):
         told = json.loads(words)
-        listener.underruns, listener.own_buffer_s = int(told["underruns"]), float(told["buffer_s"])
+        underruns, buffer_s = int(told["underruns"]), float(told["buffer_s"])
+        if 0 <= underruns <= MOST and 0 <= buffer_s <= MOST:  # which NaN is not
+            listener.underruns, listener.own_buffer_s = underruns, buffer_s
+
+
+def _is_own_page(socket: WebSocket) -> bool:
+    """Tell whether a socket was opened by this server's own page, or by no page at all.
+
+    A browser tells which page opens a socket, and lets any page do so.
+    """
+    origin = socket.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == socket.headers.get("host")
 
 
 async def _blocks(listener: Listener) -> AsyncIterator[Block]:

@@ -53,9 +53,9 @@ class Station:
 
     def prometheus(self) -> str:
         """Return the metrics and the newest reading in the text format of Prometheus."""
-        lines = [f"{PREFIX}{name} {value:g}" for name, value in self.broadcast.metrics().items()]
+        lines = [f"{PREFIX}{name} {value!r}" for name, value in self.broadcast.metrics().items()]
         for name, value in self.broadcast.chronicle.reading.items():
-            lines.append(f'{PREFIX}reading{{name="{name}"}} {value:g}')
+            lines.append(f'{PREFIX}reading{{name="{name}"}} {value!r}')
         for kind, count in self.broadcast.chronicle.counts.items():
             lines.append(f'{PREFIX}events{{kind="{kind}"}} {count}')
         return "\n".join(lines) + "\n"
