@@ -12,8 +12,9 @@ from typica.core.files import digest
 from typica.core.progress import Progress
 from typica.core.run import WEIGHTS, Run, write_model
 from typica.data.folder import FolderSource
+from typica.data.of_run import held_out
 from typica.data.prepare import prepare
-from typica.streaming.monitoring import FILE, find_monitor, held_out, monitor_for
+from typica.streaming.monitoring import FILE, find_monitor, monitor_for
 from typica.streaming.performance import perform
 
 RATE = 2000

@@ -13,7 +13,7 @@ from typica.core.files import digest, replacing, write_json
 from typica.core.model import AutoregressiveModel, ExplicitModel
 from typica.core.progress import SILENT, Progress
 from typica.core.run import CHECKPOINTS, WEIGHTS, Run, checkpoints, find_run, load
-from typica.data.of_run import corpus_of
+from typica.data.of_run import corpus_of, held_out, unchanged_corpus
 from typica.data.sound import write_audio
 from typica.engines.compiler import compile
 from typica.evaluation import figures
@@ -22,7 +22,7 @@ from typica.evaluation.bits import Bits
 from typica.evaluation.free_running import FreeRun
 from typica.evaluation.ranking import LEAST_STREAMS, Audition, conclude, rank
 from typica.evaluation.stage import USUAL, Course, Stage
-from typica.streaming.monitoring import CALIBRATION_S, held_out, unchanged_corpus
+from typica.streaming.monitoring import CALIBRATION_S
 
 FORMAT = 2
 FOLDER, RESULT = "audition", "result.json"

@@ -12,13 +12,13 @@ from torch import Tensor
 
 from typica.actions.conditions import condition_for
 from typica.actions.precision import measure_precision
-from typica.core.errors import ConfigError, RunError
+from typica.actions.prompt import read_prompt
+from typica.core.errors import ConfigError
 from typica.core.files import write_json
-from typica.core.model import AutoregressiveModel
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded
-from typica.core.run import Run, load
-from typica.data.sound import read_audio, write_audio
+from typica.core.run import load
+from typica.data.sound import write_audio
 from typica.decoding.sampling import Drawn, draw_samples
 from typica.engines.compiler import Backend, Weights, engine_for
 
@@ -88,7 +88,7 @@ def sample(
     if not 0 < seconds < math.inf or count < 1:
         raise ConfigError(f"seconds and count must be above 0, got {seconds:g} and {count}")
     opened = load(run, device)
-    past = _read_prompt(opened, prompt, normalise_prompt)
+    past = read_prompt(opened, prompt, normalise=normalise_prompt)
     past_length = 0 if past is None else past.shape[-1]
     length = max(1, round(seconds * opened.rate))
     condition = condition_for(opened, count, length, prompt=past_length, label=label, like=like)
@@ -117,16 +117,6 @@ def sample(
     if engine is not None and weights != "float32":
         cost = measure_precision(opened, engine).sentence
     return Samples(files, audio, opened.rate, prompt_s, real_time, drawn.engine, cost)
-
-
-def _read_prompt(run: Run, path: Path | None, normalise: bool) -> Tensor | None:
-    """Read a prompt at the run's rate, as loud as its recordings or as loud as it is."""
-    if path is None:
-        return None
-    if not isinstance(run.model, AutoregressiveModel):
-        raise RunError(f"{run.system} cannot go on from a prompt: it is not autoregressive")
-    audio = read_audio(path, run.rate, normalise=run.normalise if normalise else "none")
-    return audio[None].to(run.device)
 
 
 def _write(

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from typica.actions.conditions import condition_for
+from typica.actions.prompt import read_prompt
 from typica.core.engine import Engine, check_draw
 from typica.core.errors import ConfigError, RunError
 from typica.core.files import write_json
@@ -18,7 +17,6 @@ from typica.core.model import AutoregressiveModel
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded
 from typica.core.run import Run, load
-from typica.data.sound import read_audio
 from typica.engines.compiler import compile as compile_engine
 from typica.streaming.airing import Aired, Airing
 from typica.streaming.chronicle import as_json
@@ -86,7 +84,7 @@ def stream(
             temperature=temperature,
             generator=seeded(seed, opened.device),
             condition=condition_for(opened, 1, 1, label=label),
-            prompt=_read_prompt(opened, prompt),
+            prompt=read_prompt(opened, prompt),
             monitor=monitor,
             progress=progress,
         )
@@ -131,13 +129,6 @@ def _autoregressive(run: Run) -> AutoregressiveModel:
             f"{run.name} follows {', '.join(dense)}, which end: `typica sample --like` draws it"
         )
     return model
-
-
-def _read_prompt(run: Run, path: Path | None) -> Tensor | None:
-    """Read a recording to go on from, as loud as the run's recordings were made."""
-    if path is None:
-        return None
-    return read_audio(path, run.rate, normalise=run.normalise)[None].to(run.device)
 
 
 def _head(run: Run, engine: Engine) -> dict[str, Any]:

@@ -55,8 +55,14 @@ def evaluate(
     import sys
 
     if checkpoints:
-        figures = (seconds, clips, clip_seconds, seed, prompt_seconds)
-        _rank(run, data, split, figures, out, device, open_=open_, as_json=as_json)
+        course = {
+            "seconds": seconds,
+            "clips": clips,
+            "clip_seconds": clip_seconds,
+            "seed": seed,
+            "prompt_s": prompt_seconds,
+        }
+        _rank(run, data, split, course, out, device, open_=open_, as_json=as_json)
         return
 
     from typica.actions.evaluate import evaluate as act
@@ -87,7 +93,7 @@ def _rank(
     run: str,
     data: str | None,
     split: str | None,
-    figures: tuple[float, int, float, int, float],
+    course: dict[str, Any],
     out: Path | None,
     device: str,
     *,
@@ -100,9 +106,9 @@ def _rank(
     from typica.actions.audition import Course, audition
     from typica.cli._bars import Bars
 
-    course = Course(*figures)
+    asked = Course(**course)
     found = audition(
-        run, data=data, split=split, course=course, out=out, device=device, progress=Bars()
+        run, data=data, split=split, course=asked, out=out, device=device, progress=Bars()
     )
     for sentence in found.program.sentences:
         print(sentence, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The corpus that a run was trained on."""
+"""The corpus that a run was trained on, and what was held out of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from pathlib import Path
 
 from typica.core.errors import DataError, RunError
 from typica.core.run import Run
-from typica.data.corpus import Corpus, open_corpus
+from typica.data.corpus import Corpus, Recording, open_corpus
+
+HELD_OUT = ("valid", "test")  # the first that holds anything
 
 
 def corpus_of(run: Run, named: str | None = None) -> Corpus:
@@ -28,3 +30,30 @@ def corpus_of(run: Run, named: str | None = None) -> Corpus:
             f"prepare it again with --rate {run.rate}"
         )
     return corpus
+
+
+def unchanged_corpus(run: Run) -> Corpus:
+    """Open the corpus a run was trained on.
+
+    Raises:
+        DataError: It is not at hand, or is another by now.
+        RunError: It is of another sampling rate by now.
+    """
+    corpus = corpus_of(run)
+    if corpus.fingerprint != run.config["corpus"].get("fingerprint"):
+        raise DataError(f"the corpus {corpus.name} is not as it was when {run.name} was trained")
+    return corpus
+
+
+def held_out(corpus: Corpus, seconds: float) -> list[Recording]:
+    """Choose whole recordings that were held out, spread evenly over all, to so many seconds.
+
+    Raises:
+        DataError: None was held out.
+    """
+    recordings = next((found for split in HELD_OUT if (found := corpus.recordings(split))), [])
+    if not recordings:
+        raise DataError(f"nothing was held out of the corpus {corpus.name}")
+    share = min(1.0, seconds * corpus.rate / sum(one.length for one in recordings))
+    count = max(1, round(share * len(recordings)))
+    return [recordings[number * len(recordings) // count] for number in range(count)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import nn
@@ -15,11 +15,12 @@ from typica.core.errors import ConfigError, MissingFeatureError, RunError, did_y
 from typica.core.model import AutoregressiveModel, Model
 from typica.engines.build import NoCompilerError
 from typica.engines.gated.job import Kernel
+from typica.engines.gated.layout import Weights
 from typica.layers.gated_network import GatedModel, GatedNetwork
 
-Weights = Literal["float32", "bfloat16", "int8"]
 Backend = Literal["auto", "c++", "numba", "graph", "torch"]
-WEIGHTS, BACKENDS = ("float32", "bfloat16", "int8"), ("auto", "c++", "numba", "graph", "torch")
+
+STEPS = (None, "auto", "torch")  # backends that the module's own steps will do for
 
 
 class EngineWarning(UserWarning):
@@ -58,17 +59,20 @@ def compile(  # noqa: A001 - what it is called as `engines.compile`
     _check(model, weights, backend)
     assert isinstance(model, AutoregressiveModel)
     if backend == "torch" or not isinstance(model, GatedModel):
-        _refuse_else(type(model).__name__, weights, backend == "torch" or backend == "auto")
+        if weights != "float32" or backend not in STEPS:
+            raise no_engine(type(model).__name__)
         return StepEngine(model)
     kind = next(model.parameters()).device.type
     if kind not in ("cpu", "cuda"):
-        _refuse_else(f"a model on {kind}", weights, backend == "auto")
+        if weights != "float32" or backend != "auto":
+            raise no_engine(f"a model on {kind}")
         return StepEngine(model)
     on_cpu = kind == "cpu"
     with torch.no_grad():
         network = model.network()
     if backend == "graph" or (backend == "auto" and not on_cpu):
-        _refuse_else("a CUDA graph", weights, True)
+        if weights != "float32":
+            raise no_engine("a CUDA graph")
         kernel: Kernel | None = _graph(network)
     elif on_cpu:
         kernel = _kernel(network, weights, backend, say or _warn)
@@ -92,8 +96,8 @@ def engine_for(model: Model, **settings: Any) -> Engine | None:
     """
     if isinstance(model, AutoregressiveModel):
         return compile(model, **settings)
-    asked = settings.get("weights", "float32"), settings.get("backend", "auto")
-    _refuse_else(type(model).__name__, asked[0], asked[1] in ("auto", "torch"))
+    if settings.get("weights", "float32") != "float32" or settings.get("backend") not in STEPS:
+        raise no_engine(type(model).__name__)
     return None
 
 
@@ -138,7 +142,10 @@ def _check(model: Model, weights: str, backend: str) -> None:
     if not isinstance(model, AutoregressiveModel):
         name = type(model).__name__
         raise ConfigError(f"{name} is not autoregressive: it needs no engine")
-    for what, value, known in (("weights", weights, WEIGHTS), ("backend", backend, BACKENDS)):
+    for what, value, known in (
+        ("weights", weights, get_args(Weights)),
+        ("backend", backend, get_args(Backend)),
+    ):
         if value not in known:
             raise ConfigError(f"there are no {what} {value!r}: {did_you_mean(value, known)}")
     for name, tensor in model.state_dict().items():
@@ -146,11 +153,11 @@ def _check(model: Model, weights: str, backend: str) -> None:
             raise RunError(f"weight {name} holds what is not a number: load another checkpoint")
 
 
-def _refuse_else(what: str, weights: str, is_right: bool) -> None:
-    if weights != "float32" or not is_right:
-        raise ConfigError(
-            f"there is no such engine of {what}: ask for weights=float32 and backend=auto"
-        )
+def no_engine(what: str) -> ConfigError:
+    """Return the error of an engine that there is not."""
+    return ConfigError(
+        f"there is no such engine of {what}: ask for weights=float32 and backend=auto"
+    )
 
 
 def _graph(network: GatedNetwork) -> Kernel:

@@ -12,14 +12,13 @@ from typica.core.files import DiskError, digest
 from typica.core.progress import SILENT, Progress
 from typica.core.run import WEIGHTS, Run
 from typica.data.corpus import Corpus, Recording
-from typica.data.of_run import corpus_of
+from typica.data.of_run import held_out, unchanged_corpus
 from typica.typicality.monitor.grid import WINDOWS_S
 from typica.typicality.monitor.hearing import Recording as Heardable
 from typica.typicality.monitor.monitor import ALARMS_PER_HOUR, Monitor
 
 FILE = "monitor.json"
 CALIBRATION_S = 600.0  # of held-out recordings, at most: it is waited for
-SPLITS = ("valid", "test")  # the first that holds anything
 
 
 def monitor_for(
@@ -74,33 +73,6 @@ def find_monitor(run: Run, progress: Progress = SILENT) -> Monitor | None:
         progress.say(f"{path} is of other weights: the run was trained further")
         return None
     return found
-
-
-def unchanged_corpus(run: Run) -> Corpus:
-    """Open the corpus a run was trained on.
-
-    Raises:
-        DataError: It is not at hand, or is another by now.
-        RunError: It is of another sampling rate by now.
-    """
-    corpus = corpus_of(run)
-    if corpus.fingerprint != run.config["corpus"].get("fingerprint"):
-        raise DataError(f"the corpus {corpus.name} is not as it was when {run.name} was trained")
-    return corpus
-
-
-def held_out(corpus: Corpus, seconds: float) -> list[Recording]:
-    """Choose whole recordings that were held out, spread evenly over all, to so many seconds.
-
-    Raises:
-        DataError: None was held out.
-    """
-    recordings = next((found for split in SPLITS if (found := corpus.recordings(split))), [])
-    if not recordings:
-        raise DataError(f"nothing was held out of the corpus {corpus.name}")
-    share = min(1.0, seconds * corpus.rate / sum(one.length for one in recordings))
-    count = max(1, round(share * len(recordings)))
-    return [recordings[number * len(recordings) // count] for number in range(count)]
 
 
 def _calibrate(

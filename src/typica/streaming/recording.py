@@ -13,13 +13,13 @@ import numpy as np
 from typica.core.errors import ConfigError, did_you_mean
 from typica.core.files import replacing
 from typica.data.pcm import to_codes
+from typica.streaming.encoder import WIDTH
 from typica.streaming.errors import StreamError
 from typica.streaming.listener import Listener
 from typica.streaming.sink import Sink, heard
 
 SUFFIXES = {"wav": ".wav", "flac": ".flac"}
 LARGEST = {"wav": (1 << 32) - 4096, "flac": 1 << 37}  # bytes of samples that a file can count
-WIDTH = 2
 
 
 class Recording(Sink):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from typica.core.errors import ConfigError, MissingFeatureError
 from typica.engines import build
 from typica.engines.gated.job import Floats, Job
-from typica.engines.gated.layout import WeightKind, lay_out
+from typica.engines.gated.layout import Weights, lay_out
 from typica.engines.gated.memory import LINE, streaming
 from typica.layers.gated_network import GatedNetwork
 
@@ -32,7 +32,7 @@ class NumbaKernel:
 
     measures = True
 
-    def __init__(self, network: GatedNetwork, weights: WeightKind) -> None:
+    def __init__(self, network: GatedNetwork, weights: Weights) -> None:
         if weights != "float32":
             raise ConfigError(
                 f"numba computes with float32 alone, not {weights}: ask for weights=float32, "

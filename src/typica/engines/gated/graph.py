@@ -8,7 +8,7 @@ tensor, and launched together. Without a GPU the same steps run one by one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from typica.engines.gated.job import Floats, Job
+from typica.engines.gated.layout import sizes
 from typica.layers.gated import GatedLayer, GatedStack
 from typica.layers.gated_network import GatedNetwork, Reading
 
@@ -63,7 +64,7 @@ class _Stack:
         self.layers = [cast(GatedLayer, layer) for layer in stack.layers]
         self.taps = [layer.taps.detach().flatten(0, 1).contiguous() for layer in self.layers]
         self.memories, self.width = stack.memories, stack.width
-        self.channels = self.layers[0].taps.shape[1]
+        self.channels = _channels(stack)
         self.weights = self.taps + [
             part.detach()
             for layer in self.layers
@@ -300,24 +301,15 @@ def _copy_out(rings: list[Tensor], flat: Floats) -> None:
         np.concatenate(parts, out=flat)
 
 
-def _shapes(network: GatedNetwork) -> dict:
-    """Return the sizes that a state depends on; nothing is padded."""
-    context, stack = network.context, network.stack
-    first = cast(GatedLayer, stack.layers[0])
-    local = network.upsampling.channels if network.upsampling else 0
-    words = context.stack.width if context else 0
-    told = 0 if first.told is None else first.told.shape[0]
-    taps, pool = len(network.reading.weight), context.pool if context else 1
-    width = cast(GatedLayer, context.stack.layers[0]).taps.shape[1] if context else 0
-    return {
-        "LABEL": told - local - words,
-        "LOCAL": local,
-        "CONTEXT": words,
-        "TAPS": taps,
-        "POOL": pool,
-        "RECENT": taps + pool - 1,
-        "DRAWS": 1 if network.output == "categorical" else 2,
+def _shapes(network: GatedNetwork) -> dict[str, Any]:
+    """Return the sizes that states and jobs depend on; nothing is padded."""
+    context = network.context
+    return sizes(network) | {
         "OUTPUTS": network.head[-1].weight.shape[1],
-        "Main": {"CHANNELS": first.taps.shape[1]},
-        "Context": {"CHANNELS": width},
+        "Main": {"CHANNELS": _channels(network.stack)},
+        "Context": {"CHANNELS": _channels(context.stack) if context else 0},
     }
+
+
+def _channels(stack: GatedStack) -> int:
+    return cast(GatedLayer, stack.layers[0]).taps.shape[1]

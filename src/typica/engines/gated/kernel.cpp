@@ -366,7 +366,7 @@ struct Call {
 };
 
 struct Buffers {
-  float *x, *gates, *product, *skips, *before, *drive, *outputs, *one, *two;
+  float *x, *gates, *product, *skips, *before, *outputs, *one, *two;
   const float** from;
   float** to;
 };
@@ -429,27 +429,27 @@ inline void stack_step(const Call& call, float* rings, int64_t time, int rows, i
   }
 }
 
-// Bias and label before the gates of each layer, (layers, streams, 2 GATE): they never change.
-template <class S>
+// Bias and label before the gates of each layer, (layers, streams, 2 GATE): they never change. The
+// context network is told no label.
+template <class S, int TOLD>
 inline void constant_drive(const Call& call, int rows, float* drive, const Buffers& b) {
   for (int layer = 0; layer < S::LAYERS; layer++) {
     const float* bias = call.fixed + S::BIAS_AT[layer];
     for (int r = 0; r < rows; r++) {
       b.to[r] = drive + ((size_t)layer * rows + r) * 2 * S::GATE;
       memcpy(b.to[r], bias, sizeof(float) * 2 * S::GATE);
-      if (LABEL) b.from[r] = call.label + (call.begin + r) * LABEL;
+      if (TOLD) b.from[r] = call.label + (call.begin + r) * TOLD;
     }
-    if constexpr (LABEL > 0)
-      multiply<WEIGHTS, LABEL, 2 * S::GATE>(call.weights + S::LABEL_AT[layer], b.from, b.to, rows);
+    if constexpr (TOLD > 0)
+      multiply<WEIGHTS, TOLD, 2 * S::GATE>(call.weights + S::LABEL_AT[layer], b.from, b.to, rows);
   }
 }
 
 // What the context network says, before the gates of each layer; it changes once a frame.
-inline void context_drive(const Call& call, int rows, const float* drive, float* told,
-                          const Buffers& b) {
+inline void context_drive(const Call& call, int rows, float* told, const Buffers& b) {
   if constexpr (CONTEXT > 0) {
     constexpr int G = 2 * Main::GATE;
-    memcpy(told, drive, sizeof(float) * Main::LAYERS * rows * G);
+    memset(told, 0, sizeof(float) * Main::LAYERS * rows * G);
     for (int layer = 0; layer < Main::LAYERS; layer++) {
       for (int r = 0; r < rows; r++) {
         b.from[r] = call.now + (call.begin + r) * CONTEXT;
@@ -661,8 +661,8 @@ inline float next_symbol(const Call& call, const float* outputs, int64_t at, con
 }
 
 // One symbol of each stream: `step` of a chunk of which `prepare` has done its part.
-inline void one_step(const Call& call, int64_t done, int step, int rows, const float* drive,
-                     float* told, const float* context_constant, const Buffers& b) {
+inline void one_step(const Call& call, int64_t done, int step, int rows, float* told,
+                     const float* context_constant, const Buffers& b) {
   constexpr int G = 2 * Main::GATE;
   const int64_t time = call.time + done;
   for (int r = 0; r < rows; r++) {
@@ -678,9 +678,8 @@ inline void one_step(const Call& call, int64_t done, int step, int rows, const f
   if constexpr (CONTEXT > 0) {
     for (int layer = 0; layer < Main::LAYERS; layer++)
       for (int i = 0; i < rows * G; i += LANES) {
-        const size_t at = (size_t)layer * rows * G + i;
-        const Vector more = load(told + at) - load(drive + at);
-        store(ready + layer * pitch + i, load(ready + layer * pitch + i) + more);
+        float* at = ready + layer * pitch + i;
+        store(at, load(at) + load(told + (size_t)layer * rows * G + i));
       }
   }
   stack_step<Main>(call, call.rings, time, rows, CHUNK, ready, pitch, b);
@@ -695,7 +694,7 @@ inline void one_step(const Call& call, int64_t done, int step, int rows, const f
   if constexpr (CONTEXT > 0) {
     if ((time + 1) % POOL == 0) {
       context_step(call, time, rows, context_constant, b);
-      context_drive(call, rows, drive, told, b);
+      context_drive(call, rows, told, b);
     }
   }
 }
@@ -742,20 +741,16 @@ void run_streams(const Call& call) {
   float* drive = arena.take<float>(rows * MG);
   float* told = arena.take<float>(rows * MG);
   float* context_constant = arena.take<float>(rows * CG);
-  constant_drive<Main>(call, rows, drive, b);
+  constant_drive<Main, LABEL>(call, rows, drive, b);
   if constexpr (CONTEXT > 0) {
-    for (int layer = 0; layer < Context::LAYERS; layer++)
-      for (size_t r = 0; r < rows; r++)
-        memcpy(context_constant + (layer * rows + r) * 2 * Context::GATE,
-               call.fixed + Context::BIAS_AT[layer],
-               sizeof(float) * 2 * Context::GATE);
-    context_drive(call, rows, drive, told, b);
+    constant_drive<Context, 0>(call, rows, context_constant, b);
+    context_drive(call, rows, told, b);
   }
   for (int64_t done = 0; done < call.length; done += CHUNK) {
     const int steps = call.length - done < CHUNK ? call.length - done : CHUNK;
     prepare(call, done, steps, rows, drive, b);
     for (int step = 0; step < steps; step++)
-      one_step(call, done + step, step, rows, drive, told, context_constant, b);
+      one_step(call, done + step, step, rows, told, context_constant, b);
   }
 }
 

@@ -19,7 +19,7 @@ from typica.engines.gated.job import Floats
 from typica.layers.gated import GatedLayer, GatedStack
 from typica.layers.gated_network import GatedNetwork, Reading
 
-WeightKind = Literal["float32", "bfloat16", "int8"]
+Weights = Literal["float32", "bfloat16", "int8"]
 PANEL = 64  # columns
 CHUNK = 8  # samples for which taps that look further back are multiplied at once
 GROUP = 16  # streams that share the weights of a step
@@ -39,7 +39,7 @@ class Layout:
     """
 
     pad: int
-    kind: WeightKind
+    kind: Weights
     fixed: list[Floats] = field(default_factory=list)
     matrices: list[NDArray[Any]] = field(default_factory=list)
     shapes: dict[str, Any] = field(default_factory=dict)
@@ -94,13 +94,14 @@ def pack_int8(panel: Floats) -> NDArray[np.int8]:
     return np.concatenate([scales.astype(np.float32).view(np.int8), pairs.ravel()])
 
 
-def lay_out(network: GatedNetwork, pad: int, kind: WeightKind) -> Layout:
+def lay_out(network: GatedNetwork, pad: int, kind: Weights) -> Layout:
     """Lay out a network."""
     layout = Layout(pad, kind)
     shapes, stack = layout.shapes, network.stack
     context = network.context
-    told = _told_widths(network)
-    shapes |= {"LABEL": told[0], "LOCAL": told[1], "CONTEXT": layout.wide(told[2])}
+    shapes |= sizes(network)
+    told = shapes["LABEL"], shapes["LOCAL"], shapes["CONTEXT"]
+    shapes["CONTEXT"] = layout.wide(told[2])
     shapes |= {"PAD": pad, "PANEL": PANEL, "CHUNK": CHUNK, "GROUP": GROUP}
     shapes["Main"] = _stack(layout, stack, told)
     shapes["MainInput"] = _reading(layout, network.reading)
@@ -110,22 +111,33 @@ def lay_out(network: GatedNetwork, pad: int, kind: WeightKind) -> Layout:
     else:
         shapes["Context"] = _stack(layout, context.stack, (0, 0, 0))
         shapes["ContextInput"] = _reading(layout, context.reading)
-    taps = network.reading.weight.shape[0]
-    pool = context.pool if context else 1
-    shapes |= {"TAPS": taps, "POOL": pool, "RECENT": taps + pool - 1}
     shapes["LEVELS"] = network.levels
     shapes["IS_SCALAR"] = network.reading.is_scalar
     shapes["LOG_SCALE_FLOOR"] = float(network.log_scale_floor)
     return layout
 
 
-def _told_widths(network: GatedNetwork) -> tuple[int, int, int]:
-    """Return the channels of the label, the local condition and the context network's words."""
-    first = cast(GatedLayer, network.stack.layers[0])
+def sizes(network: GatedNetwork) -> dict[str, Any]:
+    """Return the sizes of what passes between an engine and its kernel, without padding.
+
+    They are the channels of the label, the local condition and the context network's words, the
+    taps of the first convolution, samples of a frame, symbols that are kept, and uniform numbers
+    for a draw.
+    """
+    first, context = cast(GatedLayer, network.stack.layers[0]), network.context
     told = 0 if first.told is None else first.told.shape[0]
-    context = network.context.stack.width if network.context else 0
+    words, pool = (context.stack.width, context.pool) if context else (0, 1)
     local = network.upsampling.channels if network.upsampling else 0
-    return told - local - context, local, context
+    taps = len(network.reading.weight)
+    return {
+        "LABEL": told - local - words,
+        "LOCAL": local,
+        "CONTEXT": words,
+        "TAPS": taps,
+        "POOL": pool,
+        "RECENT": taps + pool - 1,
+        "DRAWS": 1 if network.output == "categorical" else 2,
+    }
 
 
 def _no_stack(pad: int) -> dict[str, Any]:
@@ -246,7 +258,6 @@ def _head(layout: Layout, network: GatedNetwork) -> None:
         "HEAD_BIAS_AT": biases,
         "OUTPUTS": widths[-1],
         "KIND": kinds[network.output],
-        "DRAWS": 1 if network.output == "categorical" else 2,
         "COMPONENTS": outputs // 3 if network.output == "logistics" else 0,
     }
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from typica.engines import build
 from typica.engines.gated.job import Job
-from typica.engines.gated.layout import Layout, WeightKind, lay_out
+from typica.engines.gated.layout import Layout, Weights, lay_out
 from typica.engines.gated.memory import streaming
 from typica.layers.gated_network import GatedNetwork
 
@@ -32,7 +32,7 @@ class NativeKernel:
 
     measures = True
 
-    def __init__(self, network: GatedNetwork, weights: WeightKind) -> None:
+    def __init__(self, network: GatedNetwork, weights: Weights) -> None:
         lanes = build.lanes()
         layout = lay_out(network, 2 * lanes, weights)
         self.shapes = layout.shapes

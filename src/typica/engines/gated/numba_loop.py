@@ -107,7 +107,8 @@ def constant_drive(
 def context_drive(net: Network, block: Block, begin: int, rows: int, b: Buffers) -> None:
     """Write what the context network says, before the gates of each layer."""
     s, gates = net.main, 2 * net.main.gate
-    copy(b.drive, 0, b.told, 0, s.layers * rows * gates)
+    for i in range(s.layers * rows * gates):
+        put(b.told, i, F(0))
     for layer in range(s.layers):
         multiply(
             *(net.weights, get_place(s.context_at, layer), net.context, gates),
@@ -220,10 +221,7 @@ def read_previous(net: Network, block: Block, begin: int, time: int, rows: int, 
 def add_context(net: Network, ready: int, pitch: int, width: int, b: Buffers) -> None:
     """Add what the context network says to what is before the gates."""
     for layer in range(net.main.layers):
-        for i in range(width):
-            more = get(b.told, layer * width + i) - get(b.drive, layer * width + i)
-            at = ready + layer * pitch + i
-            put(b.before, at, get(b.before, at) + more)
+        add(b.told, layer * width, b.before, ready + layer * pitch, width)
 
 
 @njit(**INNER)
