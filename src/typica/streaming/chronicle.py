@@ -13,72 +13,80 @@ from typica.streaming.block import Block
 EVENTS = 10_000  # the newest that are kept
 MINUTES = 7 * 24 * 60  # a week
 Event = Mapping[str, object]
+Minute = dict[str, Any]
 
 
 class Chronicle:
     """Events and readings; however long the stream, memory stays bounded.
 
+    Any thread may write and read: what is read is a copy, and stays as it was.
+
     Attributes:
         rate: Hertz of the stream.
         reading: The newest reading.
-        events: The newest events.
-        counts: How many there were of each kind.
-        minutes: Of each minute and each reading in it, the least, mean and greatest value.
         listeners: Are called with each event, from any thread.
     """
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
         self.reading: Mapping[str, float] = {}
-        self.events: deque[Event] = deque(maxlen=EVENTS)
-        self.counts: Counter[str] = Counter()
-        self.minutes: deque[dict[str, Any]] = deque(maxlen=MINUTES)
         self.listeners: list[Callable[[Event], None]] = []
+        self._events: deque[Event] = deque(maxlen=EVENTS)
+        self._counts: Counter[str] = Counter()
+        self._minutes: deque[Minute] = deque(maxlen=MINUTES)
         self._minute: dict[str, _Range] = {}
         self._number = 0
         self._lock = threading.Lock()
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many events there were of each kind."""
+        with self._lock:
+            return dict(self._counts)
+
     def add(self, block: Block) -> None:
         """Write down what a block says beside its sound."""
-        if block.at // (60 * self.rate) != self._number:
-            self._close(block.at // (60 * self.rate))
-        for event in block.events:
-            self.tell(event)
-        if block.reading:
-            self.reading = block.reading
+        with self._lock:
+            self._enter(block.at // (60 * self.rate))
             for name, value in block.reading.items():
                 self._minute.setdefault(name, _Range()).add(value)
+        self.reading = block.reading or self.reading
+        for event in block.events:
+            self.tell(event)
 
     def tell(self, event: Event) -> None:
         """Write an event down, and tell all who listen."""
         with self._lock:
-            self.events.append(event)
-            self.counts[str(event["kind"])] += 1
-        for listener in self.listeners:
+            self._events.append(event)
+            self._counts[str(event["kind"])] += 1
+        for listener in self.listeners:  # outside of the lock: they may read
             listener(event)
 
     def newest(self, count: int) -> list[Event]:
         """Return the newest events, the oldest of them first."""
         with self._lock:
-            return list(self.events)[-count:]
+            return list(self._events)[-count:]
 
     def report(self) -> dict[str, Any]:
-        """Return all of it, for a JSON file."""
-        self._close(self._number)
-        return as_json(
-            {
-                "counts": dict(self.counts),
-                "events": self.newest(EVENTS),
-                "minutes": list(self.minutes),
+        """Return all of it, for a JSON file; of a minute's readings least, mean and greatest."""
+        with self._lock:
+            parts = {
+                "counts": dict(self._counts),
+                "events": list(self._events),
+                "minutes": [*self._minutes, *self._open()],
             }
-        )
+        return as_json(parts)
 
-    def _close(self, following: int) -> None:
-        """End a minute."""
-        if self._minute:
-            ranges = {name: one.summary() for name, one in self._minute.items()}
-            self.minutes.append({"minute": self._number, "readings": ranges})
-        self._minute, self._number = {}, following
+    def _enter(self, number: int) -> None:
+        """End a minute where another begins."""
+        if number != self._number:
+            self._minutes.extend(self._open())
+            self._minute, self._number = {}, number
+
+    def _open(self) -> list[Minute]:
+        """Return the minute that is not over, unless nothing was read in it."""
+        ranges = {name: one.summary() for name, one in self._minute.items()}
+        return [{"minute": self._number, "readings": ranges}] if ranges else []
 
 
 class _Range:
