@@ -1,4 +1,4 @@
-"""Play Bach's chorales on a recorded grand piano: the recordings that `demo` was trained on.
+"""Play melodies of Bach's chorales on a recorded grand piano: what `demo` was trained on.
 
 The piano is Alexander Holm's Salamander Grand Piano V3 (CC BY 3.0), every third semitone recorded
 once; between them a recording is resampled. The notes are those of the corpus `chorales`.
@@ -28,6 +28,7 @@ RELEASE_S = 0.12  # how long a string rings on after its key is released
 QUARTERS_PER_MINUTE = 72.0
 LEVEL = 0.2
 TOGETHER = 4  # chorales in a recording
+VOICES = (0,)  # sopranos: of four voices at once, two hours of one core learn hiss
 PAUSE_S = (0.15, 0.6)  # between two of them, drawn evenly
 STEPS = {"C": 0, "D#": 3, "F#": 6, "A": 9}
 
@@ -74,6 +75,10 @@ class Piano:
         return LEVEL * sound
 
 
+def _of_voices(notes: Notes) -> Notes:
+    return Notes.of(note for note in notes.rows() if note.channel in VOICES)
+
+
 def main() -> None:
     """Write FLAC files of a few chorales each.
 
@@ -90,7 +95,7 @@ def main() -> None:
             pause = np.zeros(round(rng.uniform(*PAUSE_S) * RATE), np.float32)
             score = scores[f"bwv{number}"]
             notes = read_chorale(score, quarters_per_minute=QUARTERS_PER_MINUTE)
-            parts += [pause, piano.play(notes)]
+            parts += [pause, piano.play(_of_voices(notes))]
         soundfile.write(out / f"bwv{first}-{last}.flac", np.concatenate(parts), RATE)
 
 

@@ -18,8 +18,9 @@ from typica.core.phase import Batch, Phase
 from typica.core.randomness import draw
 
 State = Any
-"""What an autoregressive model remembers: tensors in tuples, never changed in place, so that
-a state can be kept, copied and gone back to."""
+"""What an autoregressive model remembers: tensors, numbers and None in tuples, named or not, never
+changed in place, so that a state can be kept, copied, saved and gone back to. Sequences are the
+first axis of each tensor; a named tuple of which that is not true has a method `pick(rows)`."""
 
 BLOCK = 1 << 15  # samples scored at once when no gradient is wanted: memory stays bounded
 
@@ -33,7 +34,7 @@ class Model(nn.Module, ABC):
 
     config_type: ClassVar[type[Config]]
     conditioning: ClassVar[tuple[str, ...]] = ()  # kinds it can be built for: "sparse", "dense"
-    example: ClassVar[Literal["audio", "image"]] = "audio"  # the entry of a batch that it models
+    example: ClassVar[Literal["audio", "image", "tokens"]] = "audio"  # what of a batch it models
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -130,9 +131,22 @@ class AutoregressiveModel(ExplicitModel):
     """
 
     @property
+    def state_types(self) -> tuple[type, ...]:
+        """Named tuples that its states are made of, for those that are read from files."""
+        return ()
+
+    @property
     @abstractmethod
     def initial(self) -> float:
         """The symbol that stands before the first: silence."""
+
+    @property
+    def final(self) -> int | None:
+        """The symbol that ends a sequence; None where sequences have no end, as in sound.
+
+        What follows it is of no account: it is filled with `final`, and costs nothing.
+        """
+        return None
 
     @abstractmethod
     def symbols(self, x: Tensor) -> Tensor:
@@ -183,21 +197,33 @@ class AutoregressiveModel(ExplicitModel):
         block = symbols.shape[1] if torch.is_grad_enabled() else BLOCK
         wide = torch.float32 if symbols.device.type == "mps" else torch.float64
         total = torch.zeros(len(symbols), device=symbols.device, dtype=wide)
-        for past, now in zip(previous.split(block, 1), symbols.split(block, 1), strict=True):
+        parts = (part.split(block, 1) for part in (previous, symbols, self.counts(symbols)))
+        for past, now, counts in zip(*parts, strict=True):
             distribution, state = self.advance(past, state)
-            total = total + distribution.log_prob(now).sum(-1, dtype=wide)
+            log_prob = distribution.log_prob(now).where(counts, 0.0)
+            total = total + log_prob.sum(-1, dtype=wide)
         return total
+
+    def counts(self, symbols: Tensor) -> Tensor:
+        """Return which of symbols (batch, length) are of account: all to the first `final`."""
+        if self.final is None:
+            return torch.ones_like(symbols, dtype=torch.bool)
+        ends = symbols == self.final
+        return ends.cumsum(1) - ends.long() == 0
 
     def likelihood_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the mean negative log-likelihood of what follows the context, in nats."""
         examples, context = batch[self.example], batch.get("context", 0)
         distribution = self.conditionals(examples, batch.get("condition"))
-        log_prob = distribution.log_prob(self.symbols(examples))[:, context:]
-        if "length" not in batch:
+        symbols = self.symbols(examples)
+        log_prob = distribution.log_prob(symbols)[:, context:]
+        if "length" not in batch and self.final is None:
             return {"nll": -log_prob.mean()}
-        index = torch.arange(log_prob.shape[1], device=log_prob.device)
-        is_real = index < batch["length"][:, None]
-        return {"nll": -(log_prob * is_real).sum() / is_real.sum().clamp_min(1)}
+        is_real = self.counts(symbols)[:, context:]
+        if "length" in batch:
+            index = torch.arange(log_prob.shape[1], device=log_prob.device)
+            is_real = is_real & (index < batch["length"][:, None])
+        return {"nll": -log_prob.where(is_real, 0.0).sum() / is_real.sum().clamp_min(1)}
 
     def draws(
         self,
@@ -212,7 +238,10 @@ class AutoregressiveModel(ExplicitModel):
         while True:
             with torch.no_grad():
                 distribution, state = self.step(symbols, state)
-                symbols = draw(distribution, generator)[:, 0]
+                drawn = draw(distribution, generator)[:, 0]
+                symbols = (
+                    drawn if self.final is None else drawn.where(symbols != self.final, symbols)
+                )
             yield symbols
 
     def sample(

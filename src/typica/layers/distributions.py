@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, Normal, constraints
 
-from typica.core.randomness import draw_index
+from typica.core.randomness import Randomness, draw_index, normals_like, uniforms_like
 
 
 class Levels(Categorical):
@@ -42,9 +42,9 @@ class Amplitude(Normal):
     def __init__(self, mean: Tensor, scale: Tensor) -> None:
         super().__init__(mean, scale, validate_args=False)
 
-    def draw(self, generator: torch.Generator | None = None) -> Tensor:
+    def draw(self, generator: Randomness = None) -> Tensor:
         """Draw amplitudes in [-1, 1]."""
-        noise = torch.empty_like(self.loc).normal_(generator=generator)
+        noise = normals_like(self.loc, generator)
         return torch.addcmul(self.loc, self.scale, noise).clamp(-1, 1)
 
 
@@ -100,13 +100,12 @@ class DiscretisedLogisticMixture(Distribution):
         masses = torch.where(is_edge, outer, inner)
         return torch.logsumexp(masses + self.logits.log_softmax(-1), -1)
 
-    def draw(self, generator: torch.Generator | None = None) -> Tensor:
+    def draw(self, generator: Randomness = None) -> Tensor:
         """Draw a component, then a logistic, then the level nearest to it; int64."""
         chosen = draw_index(self.logits, generator)[..., None]
         mean = self.mean_.gather(-1, chosen)[..., 0]
         scale = self.log_scale.gather(-1, chosen)[..., 0].exp()
-        tiny = torch.finfo(mean.dtype).tiny
-        uniform = torch.empty_like(mean).uniform_(tiny, 1, generator=generator)
+        uniform = uniforms_like(mean, generator, least=torch.finfo(mean.dtype).tiny)
         amplitude = mean + scale * (uniform.log() - torch.log1p(-uniform.clamp_max(1 - 1e-7)))
         level = (amplitude.clamp(-1, 1) + 1) / 2 * (self.levels - 1)
         return level.round().long()
