@@ -229,11 +229,89 @@ def test_it_says_what_its_limits_rest_on(monitor):
     assert found["blocks"] > 8
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"format": 1}', '{"format": 0}', "[1]"])
-def test_a_damaged_file_is_refused(text, tmp_path):
-    (tmp_path / "monitor.json").write_text(text)
+def change(plain, place, value):
+    """Put a value where a path of names leads; None takes away what is there."""
+    *way, last = place
+    for name in way:
+        plain = plain[name]
+    if value is None:
+        del plain[last]
+    else:
+        plain[last] = value
 
-    with pytest.raises(RunError, match=r"calibrate"):
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (["rate"], 10),  # no sampling rate that is heard
+        (["rate"], "4000"),
+        (["rate"], 4000.5),
+        (["windows_s"], [4.0, 1.0]),
+        (["windows_s"], [0.25, float("inf")]),
+        (["windows_s"], []),
+        (["limits"], []),
+        (["limits", "level 1 s"], {"usual": -20.0, "low": "soft", "high": 0.0}),
+        (["limits", "level 1 s"], {"usual": float("nan"), "low": -30.0, "high": 0.0}),
+        (["limits", "level 1 s", "high"], None),
+        (["limits", "wow and flutter"], {"usual": 0.0, "low": None, "high": 1.0}),
+        (["reference", "mean_db"], [0.0]),
+        (["reference", "floor_db"], None),
+        (["reference", "unlike", "31"], [1.0, 2.0]),
+        (["reference", "shape_db", "long"], [[0.0] * 40] * 2),
+        (["calibration"], [1, 2]),
+        (["calibration"], None),
+    ],
+)
+def test_a_file_in_which_one_thing_is_wrong_is_refused(monitor, tmp_path, place, value):
+    monitor.save(tmp_path / "monitor.json")
+    plain = json.loads((tmp_path / "monitor.json").read_text())
+    change(plain, place, value)
+    (tmp_path / "monitor.json").write_text(json.dumps(plain))
+
+    with pytest.raises(
+        RunError, match=r"monitor\.json is missing or damaged: calibrate the monito"
+    ):
+        Monitor.load(tmp_path / "monitor.json")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{}",
+        b'{"format": 1}',
+        b"[1]",
+        b"null",
+        b"\x89PNG\r\n",
+        b'{"format": 1, "rate": 8',
+        b"[" * 9999,
+    ],
+)
+def test_what_is_no_monitor_is_refused(content, tmp_path):
+    (tmp_path / "monitor.json").write_bytes(content)
+
+    with pytest.raises(
+        RunError, match=r"monitor\.json is missing or damaged: calibrate the monito"
+    ):
+        Monitor.load(tmp_path / "monitor.json")
+
+
+def test_a_truncated_file_is_refused_wherever_it_ends(monitor, tmp_path):
+    monitor.save(tmp_path / "monitor.json")
+    whole = (tmp_path / "monitor.json").read_bytes()
+
+    for length in range(0, len(whole) - 2, 997):
+        (tmp_path / "monitor.json").write_bytes(whole[:length])
+        with pytest.raises(RunError, match="missing or damaged"):
+            Monitor.load(tmp_path / "monitor.json")
+
+
+def test_a_file_that_is_missing_or_of_another_version_is_refused(tmp_path):
+    with pytest.raises(RunError, match="missing or damaged"):
+        Monitor.load(tmp_path / "monitor.json")
+
+    (tmp_path / "monitor.json").write_text('{"format": 0}')
+    with pytest.raises(RunError, match="of another version of typica: calibrate it again"):
         Monitor.load(tmp_path / "monitor.json")
 
 

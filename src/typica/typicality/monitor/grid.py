@@ -30,7 +30,11 @@ class Grid:
 
     def __post_init__(self) -> None:
         rising = list(self.windows_s) == sorted(set(self.windows_s))
-        if not self.windows_s or not rising or not 0 < self.windows_s[0] < math.inf:
+        if (
+            not self.windows_s
+            or not rising
+            or not 0 < self.windows_s[0] <= self.windows_s[-1] < math.inf
+        ):
             raise ConfigError(f"windows must be lengths in rising order, got {self.windows_s}")
         if self.rate < 1000:
             raise ConfigError(f"the monitor needs at least 1,000 Hz, got {self.rate}")

@@ -29,8 +29,24 @@ class Limit(NamedTuple):
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Self:
-        """Read it from plain values."""
-        return cls(plain["usual"], plain["low"], plain["high"])
+        """Read it from plain values.
+
+        Raises:
+            ValueError: One of them is no finite number.
+        """
+        ends = (None if plain[end] is None else finite(plain[end]) for end in ("low", "high"))
+        return cls(finite(plain["usual"]), *ends)
+
+
+def finite(value: Any) -> float:
+    """Return a number of a file as a float.
+
+    Raises:
+        ValueError: It is none, or not finite.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no finite number")
+    return float(value)
 
 
 class Scales:

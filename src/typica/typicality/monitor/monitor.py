@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -24,7 +25,7 @@ from typica.typicality.monitor.calibration import (
 from typica.typicality.monitor.grid import WINDOWS_S, Grid
 from typica.typicality.monitor.hearing import Heard, Recording, hear_all
 from typica.typicality.monitor.ledger import Ledger
-from typica.typicality.monitor.limits import Limit, Scales
+from typica.typicality.monitor.limits import Limit, Scales, finite
 from typica.typicality.monitor.reference import Reference
 from typica.typicality.monitor.statistics import Gauge, gauges
 from typica.typicality.monitor.watch import Watch
@@ -197,14 +198,31 @@ class Monitor:
             plain = json.loads(Path(path).read_text("utf-8"))
             if plain["format"] != FORMAT:
                 raise RunError(f"{path} is of another version of typica: calibrate it again")
-            limits = {name: Limit.from_json(one) for name, one in plain["limits"].items()}
-            reference = Reference.from_json(plain["reference"])
-            grid = Grid(plain["rate"], tuple(plain["windows_s"]))
-            return cls(grid, reference, limits, plain["calibration"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            if isinstance(error, ConfigError):
-                raise
+            return cls._from_json(plain)
+        except _DAMAGE as error:
             raise RunError(f"{path} is missing or damaged: calibrate the monitor again") from error
+
+    @classmethod
+    def _from_json(cls, plain: Mapping[str, Any]) -> Self:
+        grid = Grid(operator.index(plain["rate"]), tuple(map(finite, plain["windows_s"])))
+        limits = {name: Limit.from_json(one) for name, one in plain["limits"].items()}
+        reference = Reference.from_json(plain["reference"], grid)
+        found = cls(grid, reference, limits, dict(plain["calibration"]))
+        if foreign := limits.keys() - {gauge.name for gauge in found.gauges}:
+            raise ValueError(f"limits of what is not measured: {foreign}")
+        return found
+
+
+# What reading a file that was written by something else can raise; ConfigError is a ValueError.
+_DAMAGE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
 
 
 def check_alarms(alarms_per_hour: float) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from typica.typicality.monitor.ear import Frames
-from typica.typicality.monitor.grid import BANDS
+from typica.typicality.monitor.grid import BANDS, Grid
+from typica.typicality.monitor.limits import finite
 
 AUDIBLE_DB = 60.0  # below the loudest: what is softer is not heard beside it
 SILENT_DB = 40.0  # below the usual level: a frame so soft is silent
@@ -57,13 +58,26 @@ class Reference:
         return plain | {"mean_db": _rounded(self.mean_db)}
 
     @classmethod
-    def from_json(cls, plain: Mapping[str, Any]) -> Self:
-        """Read it from plain values."""
+    def from_json(cls, plain: Mapping[str, Any], grid: Grid) -> Self:
+        """Read it from plain values.
+
+        Raises:
+            ValueError: Those are not of this grid, or not finite.
+        """
+        shapes = {"shape_db": (2, BANDS), "unlike": (len(grid.lags),)}
         tables = {
-            name: {int(ticks): np.array(one) for ticks, one in plain[name].items()}
-            for name in ("shape_db", "unlike")
+            name: {int(ticks): _table(one, shape) for ticks, one in plain[name].items()}
+            for name, shape in shapes.items()
         }
-        return cls(np.array(plain["mean_db"]), plain["floor_db"], plain["silence_db"], **tables)
+        levels = (finite(plain[name]) for name in ("floor_db", "silence_db"))
+        return cls(_table(plain["mean_db"], (BANDS,)), *levels, **tables)
+
+
+def _table(plain: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    values = np.array(plain, np.float64)
+    if values.shape != shape or not np.isfinite(values).all():
+        raise ValueError(f"finite numbers of shape {shape} were expected, got {values.shape}")
+    return values
 
 
 def _rounded(values: NDArray[np.float64]) -> list[Any]:
