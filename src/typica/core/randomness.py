@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, Normal
 
-
 Randomness = torch.Generator | Sequence[torch.Generator] | None
 """One generator for all rows, or one for each: then no row depends on how many there are."""
 
