@@ -83,6 +83,9 @@ class Fated(Engine):
     def follow(self, symbols, state):
         raise NotImplementedError
 
+    def load(self, path):
+        raise NotImplementedError
+
     def draw(self, state, length, *, temperature=1.0, generator=None, spread=False):
         self.seen.append(state)
         noise = torch.randint(64, 192, (1, length), generator=generator)

@@ -6,10 +6,9 @@ continuations of one past, saved to a file and gone on with in another process.
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,17 +16,27 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from typica.core.condition import Condition
-from typica.core.errors import ConfigError, RunError
+from typica.core.condition import Condition, to_device
+from typica.core.engine_state import (
+    Saved,
+    map_tensors,
+    model_digest,
+    pick_streams,
+    read_state,
+    write_state,
+)
+from typica.core.errors import ConfigError
 from typica.core.model import BLOCK, AutoregressiveModel, State
 from typica.core.randomness import draw
 from typica.core.spread import spread as spread_of
-from typica.core.temperature import most_likely, tempered
+from typica.core.temperature import check_temperature, most_likely, tempered
 
 
 @dataclass(frozen=True)
 class EngineState(ABC):
     """What has been read, and what was drawn since.
+
+    It lies where its engine keeps it; nobody else moves it.
 
     Attributes:
         previous: Symbols (count,) that were drawn last and that the model has not read yet.
@@ -50,7 +59,11 @@ class EngineState(ABC):
 
     @abstractmethod
     def save(self, path: Path) -> None:
-        """Write it to a file that `Engine.load` reads."""
+        """Write it to a file that `Engine.load` reads, also in engines of other kinds.
+
+        Raises:
+            DiskError: It cannot be written.
+        """
 
 
 class Draws(NamedTuple):
@@ -77,6 +90,9 @@ class Draws(NamedTuple):
 class Engine(ABC):
     """Draws from a model, several streams side by side.
 
+    Whatever computes, distributions and draws lie on `device`, and so does a generator that is
+    given. Symbols, conditions and prompts may lie anywhere: they are moved.
+
     Attributes:
         model: What it draws from.
         name: What computes, in a few words.
@@ -84,6 +100,11 @@ class Engine(ABC):
 
     model: AutoregressiveModel
     name: str
+
+    @property
+    def device(self) -> torch.device:
+        """Where results lie: the device of the model."""
+        return next(self.model.parameters()).device
 
     @abstractmethod
     def start(
@@ -131,26 +152,25 @@ class Engine(ABC):
             spread: Whether entropy and varentropy are wanted.
 
         Raises:
-            ConfigError: The temperature is below 0, or `length` below 1.
+            ConfigError: It is no temperature that can be drawn at, or `length` is below 1.
         """
 
+    @abstractmethod
     def load(self, path: Path) -> EngineState:
-        """Read a state that was saved, be it by another process.
+        """Read a state that was saved, be it by another process or another kind of engine.
 
         Raises:
-            RunError: It is of another model, damaged, or this engine's states cannot be saved.
+            RunError: It is of another model, damaged, or no state.
         """
-        raise RunError(f"states of {self.name} cannot be saved: use a compiled engine")
 
 
 def check_draw(length: int, temperature: float) -> None:
     """Refuse what no engine can draw.
 
     Raises:
-        ConfigError: The temperature is below 0, or `length` below 1.
+        ConfigError: See `check_temperature`; or `length` is below 1.
     """
-    if not 0 <= temperature < math.inf:  # which NaN is not either
-        raise ConfigError(f"temperature must be at least 0, got {temperature:g}")
+    check_temperature(temperature)
     if length < 1:
         raise ConfigError(f"at least 1 symbol must be drawn, got {length}")
 
@@ -161,17 +181,20 @@ class StepState(EngineState):
 
     Attributes:
         inner: What the model has read.
+        model: Whose it is.
     """
 
-    inner: State = None
+    inner: State = field(kw_only=True)
+    model: AutoregressiveModel = field(kw_only=True, repr=False)
 
-    def pick(self, rows: Sequence[int]) -> EngineState:
+    def pick(self, rows: Sequence[int]) -> StepState:
         """See `EngineState.pick`."""
-        raise RunError("states of the module itself cannot be split: use a compiled engine")
+        inner = pick_streams(self.inner, rows, self.count)
+        return replace(self, previous=self.previous[list(rows)], inner=inner)
 
     def save(self, path: Path) -> None:
         """See `EngineState.save`."""
-        raise RunError("states of the module itself cannot be saved: use a compiled engine")
+        write_state(path, Saved(self.previous, self.inner), model_digest(self.model))
 
 
 class StepEngine(Engine):
@@ -188,7 +211,7 @@ class StepEngine(Engine):
         self, count: int, *, condition: Condition | None = None, prompt: Tensor | None = None
     ) -> StepState:
         """See `Engine.start`."""
-        return StepState(*begin(self.model, count, condition, prompt))
+        return self._state(*begin(self.model, count, condition, prompt))
 
     @torch.no_grad()
     def step(self, state: EngineState) -> tuple[Distribution, EngineState]:
@@ -203,7 +226,7 @@ class StepEngine(Engine):
         assert isinstance(state, StepState)
         previous = torch.cat([state.previous[:, None], symbols[:, :-1].to(state.previous)], 1)
         distribution, inner = self.model.advance(previous, state.inner)
-        return distribution, StepState(symbols[:, -1].to(state.previous), inner)
+        return distribution, self._state(symbols[:, -1].to(state.previous), inner)
 
     @torch.no_grad()
     def draw(
@@ -218,13 +241,22 @@ class StepEngine(Engine):
         """See `Engine.draw`."""
         return draw_by_steps(self, state, length, temperature, generator, spread)
 
+    def load(self, path: Path) -> StepState:
+        """See `Engine.load`."""
+        saved = read_state(path, model_digest(self.model), self.model.state_types)
+        moved = map_tensors(tuple(saved), lambda tensor: tensor.to(self.device))
+        return self._state(*moved)
+
+    def _state(self, previous: Tensor, inner: State) -> StepState:
+        return StepState(previous, inner=inner, model=self.model)
+
 
 def begin(
     model: AutoregressiveModel, count: int, condition: Condition | None, prompt: Tensor | None
 ) -> tuple[Tensor, State]:
     """Return the last symbols before the first draw, and the state that has not read them yet."""
-    state = model.start(count, condition)
     device = next(model.parameters()).device
+    state = model.start(count, to_device(condition, device))
     silence = torch.full((count, 1), model.initial, device=device)
     if prompt is None:
         return silence[:, 0], state

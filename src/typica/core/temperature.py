@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, Normal
 
+from typica.core.errors import ConfigError
+
 LISTED_AT_ONCE = 4096  # values whose probabilities are held at a time
+
+# Logits of some tens in float32 are off by some 1e-6: divided by less than that, what is drawn is
+# their rounding. Beyond 1e6 all that can be drawn is alike to as many digits.
+LEAST, MOST = 1e-6, 1e6
+
+
+def check_temperature(temperature: float) -> None:
+    """Refuse what no engine can draw at: the same temperatures for all of them.
+
+    Raises:
+        ConfigError: It is neither 0 nor from `LEAST` to `MOST`.
+    """
+    if not 0 <= temperature < math.inf:  # which NaN is not either
+        raise ConfigError(f"temperature must be at least 0, got {temperature:g}")
+    if temperature and not LEAST <= temperature <= MOST:
+        raise ConfigError(
+            f"temperature must be 0, which takes the most likely, or from {LEAST:g} to {MOST:g}, "
+            f"got {temperature:g}"
+        )
 
 
 @runtime_checkable

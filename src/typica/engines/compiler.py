@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 import torch
-from torch import nn
 
 from typica.core.engine import Engine, StepEngine
+from typica.core.engine_state import model_digest
 from typica.core.errors import ConfigError, MissingFeatureError, RunError, did_you_mean
 from typica.core.model import AutoregressiveModel, Model
 from typica.engines.build import NoCompilerError
@@ -85,7 +84,7 @@ def compile(  # noqa: A001 - what it is called as `engines.compile`
     from typica.engines.gated.engine import GatedEngine
 
     threads = (threads or torch.get_num_threads()) if kernel.measures else 1
-    return GatedEngine(model, network, kernel, digest(model), threads)
+    return GatedEngine(model, network, kernel, model_digest(model), threads)
 
 
 def engine_for(model: Model, **settings: Any) -> Engine | None:
@@ -99,15 +98,6 @@ def engine_for(model: Model, **settings: Any) -> Engine | None:
     if settings.get("weights", "float32") != "float32" or settings.get("backend") not in STEPS:
         raise no_engine(type(model).__name__)
     return None
-
-
-def digest(model: nn.Module) -> str:
-    """Return a hash of a model's weights and settings."""
-    told = hashlib.blake2b(repr(getattr(model, "config", "")).encode(), digest_size=16)
-    for name, tensor in sorted(model.state_dict().items()):
-        told.update(name.encode())
-        told.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return told.hexdigest()
 
 
 def _kernel(

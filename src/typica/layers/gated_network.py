@@ -7,7 +7,7 @@ is, an engine need not know.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -25,12 +25,18 @@ class ContextState(NamedTuple):
         waiting: Symbols of the frame that is not yet full, after those before it that the first
             convolution still needs, (batch, symbols).
         now: What it says until that frame is full, (batch, channels).
-        histories: Past inputs of each layer.
+        histories: Past inputs of each layer, (time, batch, channels).
     """
 
     waiting: Tensor
     now: Tensor
     histories: tuple[Tensor, ...]
+
+    def pick(self, rows: Sequence[int]) -> ContextState:
+        """Return the same of some sequences."""
+        index = list(rows)
+        histories = tuple(history[:, index] for history in self.histories)
+        return ContextState(self.waiting[index], self.now[index], histories)
 
 
 class GatedState(NamedTuple):
@@ -39,7 +45,7 @@ class GatedState(NamedTuple):
     Attributes:
         time: Number of symbols read.
         symbols: The last of them that the first convolution still needs.
-        histories: Past inputs of each layer.
+        histories: Past inputs of each layer, (time, batch, channels).
         label: Vectors of the classes, (batch, label_channels).
         frames: Frames of the local condition, (batch, channels, frames).
         context: State of the context network.
@@ -51,6 +57,18 @@ class GatedState(NamedTuple):
     label: Tensor | None = None
     frames: Tensor | None = None
     context: ContextState | None = None
+
+    def pick(self, rows: Sequence[int]) -> GatedState:
+        """Return the same of some sequences."""
+        index = list(rows)
+        return GatedState(
+            self.time,
+            self.symbols[index],
+            tuple(history[:, index] for history in self.histories),
+            None if self.label is None else self.label[index],
+            None if self.frames is None else self.frames[index],
+            None if self.context is None else self.context.pick(rows),
+        )
 
 
 class Reading(NamedTuple):

@@ -76,6 +76,9 @@ class DiceEngine(Engine):
     def follow(self, symbols, state):
         return self.model.advance(symbols, ())[0], state.then(symbols[:, -1])
 
+    def load(self, path):
+        raise NotImplementedError
+
     def draw(self, state, length, *, temperature=1.0, generator=None, spread=False):
         one = Categorical(logits=self.model.weight.detach())
         chosen = tempered(one, temperature) if temperature else None

@@ -15,18 +15,20 @@ from torch.distributions import Distribution
 
 from typica.core.condition import Condition
 from typica.core.engine import Draws, Engine, EngineState, begin, check_draw, draw_by_steps
+from typica.core.engine_state import read_state
 from typica.core.errors import ConfigError, RunError, ShapeError
 from typica.core.model import AutoregressiveModel
 from typica.core.spread import spread as spread_of
 from typica.core.temperature import tempered
+from typica.engines.gated.fit import check_fit
 from typica.engines.gated.job import Floats, Job, Kernel
-from typica.engines.gated.state import GatedEngineState, Geometry, Rings, read_state
+from typica.engines.gated.state import GatedEngineState, Geometry, Rings
 from typica.layers.gated import GatedLayer, GatedStack
-from typica.layers.gated_network import GatedNetwork, GatedState
+from typica.layers.gated_network import ContextState, GatedNetwork, GatedState
 
 
 class GatedEngine(Engine):
-    """Draws from a model by a kernel.
+    """Draws from a model by a kernel; its states lie on the CPU, whatever computes.
 
     Args:
         model: Whose prompts and conditions are read by itself, all at once.
@@ -94,7 +96,9 @@ class GatedEngine(Engine):
 
     def load(self, path: Path) -> GatedEngineState:
         """See `Engine.load`."""
-        return read_state(path, self.geometry)
+        previous, state = read_state(path, self.geometry.model, (GatedState, ContextState))
+        check_fit(previous, state, self.geometry, str(path))
+        return self.geometry.enter(previous, state)
 
     def _draw_levels(self, job: Job, after: GatedEngineState, spread: bool) -> Draws:
         """Draw levels; the kernel measures them on the way."""
@@ -105,7 +109,10 @@ class GatedEngine(Engine):
         self._run(job)
         check_numbers(job.log_prob)
         measured = (job.log_prob, job.log_draw, job.entropy, job.varentropy)
-        columns = (None if values is None else torch.from_numpy(values.T) for values in measured)
+        columns = (
+            None if values is None else torch.from_numpy(values.T).to(self.device)
+            for values in measured
+        )
         log_prob, log_draw, entropy, varentropy = columns
         assert log_prob is not None
         assert log_draw is not None
@@ -182,12 +189,12 @@ class GatedEngine(Engine):
         return replace(after, previous=previous, time=job.time + len(job.symbols))
 
     def _symbols(self, job: Job) -> Tensor:
-        return torch.from_numpy(job.symbols.T.copy()).to(self.geometry.symbols)
+        return torch.from_numpy(job.symbols.T.copy()).to(self.device, self.geometry.symbols)
 
     def _distribution(self, job: Job) -> Distribution:
         assert job.outputs is not None
         width = self.network.head[-1].weight.shape[1]
-        outputs = torch.from_numpy(job.outputs)[..., :width].transpose(0, 1)
+        outputs = torch.from_numpy(job.outputs)[..., :width].transpose(0, 1).to(self.device)
         if self.network.output == "categorical":
             outputs = outputs.log_softmax(-1)
         return self.network.distribution(outputs)
@@ -216,6 +223,9 @@ def _geometry(network: GatedNetwork, shapes: dict, digest: str) -> Geometry:
     return Geometry(
         digest,
         torch.int64 if network.levels else torch.float32,
+        network.levels,
+        shapes["LABEL"],
+        shapes["LOCAL"],
         shapes["TAPS"],
         shapes["RECENT"],
         _rings(network.stack, shapes["Main"]["CHANNELS"]),

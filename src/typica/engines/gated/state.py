@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,12 +11,9 @@ import torch
 from torch import Tensor
 
 from typica.core.engine import EngineState
-from typica.core.errors import RunError
-from typica.core.files import replacing
+from typica.core.engine_state import Saved, write_state
 from typica.engines.gated.job import Floats
 from typica.layers.gated_network import ContextState, GatedState
-
-KIND = "typica engine state, gated network, 1"
 
 
 @dataclass(frozen=True)
@@ -72,6 +69,9 @@ class Geometry:
     Attributes:
         model: Digest of the model that states belong to.
         symbols: Type of its symbols.
+        levels: How many there are; 0 for amplitudes.
+        label: Channels of the label; 0 where there is none.
+        local: Channels of the local condition; 0 where there is none.
         taps: Of the first convolution.
         recent: Symbols that are kept.
         rings: Of the stack.
@@ -82,6 +82,9 @@ class Geometry:
 
     model: str
     symbols: torch.dtype
+    levels: int
+    label: int
+    local: int
     taps: int
     recent: int
     rings: Rings
@@ -176,60 +179,10 @@ class GatedEngineState(EngineState):
         return GatedState(self.time, known, histories, self.label, self.frames, context)
 
     def save(self, path: Path) -> None:
-        """See `EngineState.save`; other engines of the same model can read it too."""
-        from safetensors.torch import save_file
-
-        state = self.leave()
-        tensors = {"previous": self.previous, "symbols": state.symbols}
-        tensors |= {f"histories.{i}": past for i, past in enumerate(state.histories)}
-        if state.context is not None:
-            tensors |= {"waiting": state.context.waiting, "now": state.context.now}
-            past = state.context.histories
-            tensors |= {f"context.{i}": history for i, history in enumerate(past)}
-        tensors |= {
-            name: value
-            for name, value in (("label", state.label), ("frames", state.frames))
-            if value is not None
-        }
-        about = {"kind": KIND, "model": self.geometry.model, "time": str(self.time)}
-        whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
-        with replacing(path) as aside:
-            save_file(whole, str(aside), metadata=about)
+        """See `EngineState.save`."""
+        write_state(path, Saved(self.previous, self.leave()), self.geometry.model)
 
     def _last(self, length: int) -> Tensor:
         """Return the symbols read last, (count, length)."""
         kept = np.arange(self.time - length, self.time) % self.geometry.recent
         return torch.from_numpy(self.recent[kept].T.copy()).to(self.geometry.symbols)
-
-
-def read_state(path: Path, geometry: Geometry) -> GatedEngineState:
-    """Read a state that was saved.
-
-    Raises:
-        RunError: It is no engine's state, damaged, or of another model.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(path), "pt") as file:
-            about = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise RunError(f"{path} is not a state that can be read: {error}") from error
-    if about.get("kind") != KIND:
-        raise RunError(f"{path} holds no state of this kind of engine")
-    if about.get("model") != geometry.model:
-        raise RunError(f"{path} is the state of another model: go on with the run that saved it")
-    return geometry.enter(tensors["previous"], _model_state(tensors, int(about["time"])))
-
-
-def _model_state(tensors: Mapping[str, Tensor], time: int) -> GatedState:
-    def listed(kind: str) -> tuple[Tensor, ...]:
-        count = sum(name.startswith(f"{kind}.") for name in tensors)
-        return tuple(tensors[f"{kind}.{number}"] for number in range(count))
-
-    context = None
-    if "waiting" in tensors:
-        context = ContextState(tensors["waiting"], tensors["now"], listed("context"))
-    label, frames = tensors.get("label"), tensors.get("frames")
-    return GatedState(time, tensors["symbols"], listed("histories"), label, frames, context)

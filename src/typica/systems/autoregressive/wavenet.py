@@ -218,6 +218,11 @@ class WaveNet(EndlessModel, GatedModel):
         return self.quantiser.name
 
     @property
+    def state_types(self) -> tuple[type, ...]:
+        """See `AutoregressiveModel.state_types`."""
+        return GatedState, ContextState
+
+    @property
     def initial(self) -> float:
         """See `AutoregressiveModel.initial`."""
         return self.symbols(torch.zeros(1, 1, 1)).item()

@@ -138,6 +138,11 @@ class PixelCNN(ImageModel, AutoregressiveModel):
         return f"{self.config.levels}-level pixels"
 
     @property
+    def state_types(self) -> tuple[type, ...]:
+        """See `AutoregressiveModel.state_types`."""
+        return PixelCNNState, GatedMemory, PlainMemory
+
+    @property
     def initial(self) -> int:
         """See `AutoregressiveModel.initial`: nothing is read from it."""
         return 0
