@@ -31,9 +31,10 @@ from typica.core.engine import Engine
 from typica.core.randomness import seeded
 from typica.core.run import Run, load
 from typica.data.corpus import Corpus
+from typica.data.of_run import corpus_of
 from typica.engines.compiler import compile as compile_engine
 from typica.streaming.block import Block
-from typica.streaming.monitoring import corpus_of, find_monitor
+from typica.streaming.monitoring import find_monitor
 from typica.streaming.performance import Performance
 from typica.typicality.monitor.ear import Ear
 from typica.typicality.monitor.hearing import Heard, as_mono, hear_all, hear_draws, steps_of

@@ -12,7 +12,6 @@ from typica.core.files import digest
 from typica.core.progress import Progress
 from typica.core.run import WEIGHTS, Run, write_model
 from typica.data.folder import FolderSource
-from typica.data.of_run import held_out
 from typica.data.prepare import prepare
 from typica.streaming.monitoring import FILE, find_monitor, monitor_for
 from typica.streaming.performance import perform
@@ -114,12 +113,14 @@ def test_a_corpus_that_was_changed_is_no_reference(tmp_path, corpus):
     assert "not as it was" in said.said[0]
 
 
-def test_held_out_recordings_are_spread_evenly(corpus):
-    everything = held_out(corpus, 1e9)
-    half = held_out(corpus, sum(one.length for one in everything) / RATE / 2)
+def test_no_more_is_listened_to_than_was_promised(run, tmp_path):
+    copied, said = Run(shutil.copytree(run.path, tmp_path / "run")), Listener()
+    (copied.path / FILE).unlink(missing_ok=True)
 
-    assert 0 < len(half) <= len(everything) // 2 + 1
-    assert {one.split for one in everything} <= {"valid", "test"}
+    monitor = monitor_for(copied, StepEngine(copied.model), seconds=100, progress=said)
+
+    assert 70 < monitor.calibration["hours"] * 3600 <= 100
+    assert "on 2 min of held-out recordings" in said.said[0]
 
 
 def test_a_run_plays_watched_by_its_monitor(run, first):

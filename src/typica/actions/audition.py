@@ -95,7 +95,7 @@ def audition(
     first, left_out = _first(contestants, device)
     corpus = corpus_of(first, data) if data else unchanged_corpus(first)
     recordings = held_out(corpus, CALIBRATION_S)
-    split = split or recordings[0].split
+    split = split or recordings[0].recording.split
     stage = Stage(_player(first), corpus, split, recordings, course, progress)
     found = []
     for number, one in enumerate(contestants, start=1):

@@ -9,10 +9,11 @@ import numpy as np
 
 from typica.core.progress import SILENT, Progress
 from typica.data.corpus import Corpus
+from typica.data.stretch import Stretch
 from typica.evaluation.bits import Bits
 from typica.evaluation.counting import LARGEST_TABLE, Markov, Uniform, Unigram, count_pairs
 from typica.evaluation.linear_prediction import AdaptiveLaplace, FixedLaplace, Predictor
-from typica.evaluation.stretches import Stretch, choose
+from typica.evaluation.stretches import choose
 from typica.signal.flac import Flac
 from typica.signal.quantise import Quantiser
 

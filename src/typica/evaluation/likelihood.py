@@ -11,8 +11,8 @@ from typica.core.condition import to_device
 from typica.core.model import ExplicitModel, Model
 from typica.core.progress import SILENT, Progress
 from typica.data.corpus import Corpus
+from typica.data.stretch import Stretch
 from typica.evaluation.bits import Bits
-from typica.evaluation.stretches import Stretch
 
 
 @torch.no_grad()

@@ -9,10 +9,11 @@ from typing import NamedTuple
 from typica.core.model import ExplicitModel, Model
 from typica.core.progress import SILENT, Progress
 from typica.data.corpus import Corpus
+from typica.data.stretch import Stretch
 from typica.evaluation.baselines import fit_baselines, left_out, price
 from typica.evaluation.bits import Bits, Mean, advantage
 from typica.evaluation.likelihood import model_bits
-from typica.evaluation.stretches import Stretch, choose
+from typica.evaluation.stretches import choose
 from typica.signal.flac import Flac
 from typica.signal.quantise import Linear, Quantised, Quantiser
 

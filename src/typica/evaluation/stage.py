@@ -15,11 +15,12 @@ from typica.core.engine import Engine
 from typica.core.model import AutoregressiveModel
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded
-from typica.data.corpus import Corpus, Recording
+from typica.data.corpus import Corpus
+from typica.data.stretch import Stretch
 from typica.evaluation.bits import Bits
 from typica.evaluation.free_running import Played, play
 from typica.evaluation.health import spectral_distance_db
-from typica.evaluation.stretches import Stretch, excerpts
+from typica.evaluation.stretches import excerpts
 from typica.evaluation.trap_limits import after, sound_limits, with_band
 from typica.typicality.monitor.hearing import Heard, hear
 from typica.typicality.monitor.monitor import Monitor
@@ -74,7 +75,7 @@ class Stage:
         model: AutoregressiveModel,
         corpus: Corpus,
         split: str,
-        recordings: Sequence[Recording],
+        recordings: Sequence[Stretch],
         course: Course,
         progress: Progress = SILENT,
     ) -> None:
@@ -84,7 +85,7 @@ class Stage:
             model: Tells how coarse recordings are heard; its weights do not matter.
             corpus: Holds the recordings.
             split: From which of its splits come the pieces that models go along.
-            recordings: Held out; they tell what a trap is.
+            recordings: Held out, or parts of such; they tell what a trap is.
             course: How much is asked.
             progress: Hears how far it is.
         """
@@ -139,7 +140,7 @@ class Stage:
     @cached_property
     def limits(self) -> Monitor:
         """What counts as a trap to the ear, for all checkpoints."""
-        sounds = (self.corpus.audio(one) for one in self.recordings)
+        sounds = (self.corpus.audio(*one) for one in self.recordings)
         return sound_limits(self.model, sounds, self.corpus.rate, self.progress)
 
     def along(self, engine: Engine) -> Along:

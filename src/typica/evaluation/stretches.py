@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from typica.core.errors import DataError, did_you_mean
 from typica.data.corpus import Corpus, Recording
 from typica.data.split import SPLITS
+from typica.data.stretch import Stretch
 
 LONGEST_S = 20.0  # whole recordings are read in pieces of this: memory stays bounded
 SPREAD_S = (1.0, 4.0)  # shortest and longest stretch where not everything is scored
 SPREAD_COUNT = 16  # stretches wanted at least, so that a standard error means something
-
-
-class Stretch(NamedTuple):
-    """Samples `start` to `stop` of a recording."""
-
-    recording: Recording
-    start: int
-    stop: int
-
-    @property
-    def length(self) -> int:
-        """Number of samples."""
-        return self.stop - self.start
 
 
 def choose(corpus: Corpus, split: str, seconds: float | None = None) -> list[Stretch]:

@@ -11,8 +11,9 @@ from typica.core.errors import DataError, RunError
 from typica.core.files import DiskError, digest
 from typica.core.progress import SILENT, Progress
 from typica.core.run import WEIGHTS, Run
-from typica.data.corpus import Corpus, Recording
+from typica.data.corpus import Corpus
 from typica.data.of_run import held_out, unchanged_corpus
+from typica.data.stretch import Stretch
 from typica.typicality.monitor.grid import WINDOWS_S
 from typica.typicality.monitor.hearing import Recording as Heardable
 from typica.typicality.monitor.monitor import ALARMS_PER_HOUR, Monitor
@@ -48,8 +49,8 @@ def monitor_for(
         return found
     try:
         corpus = unchanged_corpus(run)
-        recordings = held_out(corpus, seconds)
-        fitted = _calibrate(run, engine, corpus, recordings, alarms_per_hour, progress)
+        excerpts = held_out(corpus, seconds)
+        fitted = _calibrate(run, engine, corpus, excerpts, alarms_per_hour, progress)
     except (DataError, RunError) as error:
         progress.say(
             f"the monitor only knows drift of the drawing and silence, no loops and no noise: "
@@ -79,15 +80,15 @@ def _calibrate(
     run: Run,
     engine: Engine,
     corpus: Corpus,
-    recordings: list[Recording],
+    excerpts: list[Stretch],
     alarms_per_hour: float,
     progress: Progress,
 ) -> Monitor:
-    minutes = sum(one.length for one in recordings) / corpus.rate / 60
+    minutes = sum(one.length for one in excerpts) / corpus.rate / 60
     progress.say(f"calibrating the monitor on {minutes:.0f} min of held-out recordings, once")
     fitted = Monitor.fit(
         engine,
-        _sounds(run, corpus, recordings),
+        _sounds(run, corpus, excerpts),
         rate=run.rate,
         windows_s=WINDOWS_S,
         alarms_per_hour=alarms_per_hour,
@@ -96,7 +97,7 @@ def _calibrate(
     notes = {
         "weights": digest(run.path / WEIGHTS),
         "corpus": corpus.name,
-        "split": recordings[0].split,
+        "split": excerpts[0].recording.split,
         "date": date.today().isoformat(),
     }
     fitted = fitted.noting(**notes)
@@ -107,10 +108,11 @@ def _calibrate(
     return fitted
 
 
-def _sounds(run: Run, corpus: Corpus, recordings: list[Recording]) -> Iterator[Heardable]:
-    """Yield each recording, and what the model is told of it where it must be told something."""
+def _sounds(run: Run, corpus: Corpus, excerpts: list[Stretch]) -> Iterator[Heardable]:
+    """Yield each excerpt, and what the model is told of it where it must be told something."""
     needs = run.model.needs
-    for one in recordings:
-        audio = corpus.audio(one)
-        told = to_device(corpus.condition([one], [0], one.length, needs), run.device)
+    for one in excerpts:
+        audio = corpus.audio(*one)
+        frames = corpus.condition([one.recording], [one.start], one.length, needs)
+        told = to_device(frames, run.device)
         yield (audio, told) if told else audio

@@ -64,13 +64,12 @@ class Reference:
         Raises:
             ValueError: Those are not of this grid, or not finite.
         """
-        shapes = {"shape_db": (2, BANDS), "unlike": (len(grid.lags),)}
-        tables = {
-            name: {int(ticks): _table(one, shape) for ticks, one in plain[name].items()}
-            for name, shape in shapes.items()
-        }
-        levels = (finite(plain[name]) for name in ("floor_db", "silence_db"))
-        return cls(_table(plain["mean_db"], (BANDS,)), *levels, **tables)
+        shapes, likeness = (
+            {int(ticks): _table(one, shape) for ticks, one in plain[name].items()}
+            for name, shape in (("shape_db", (2, BANDS)), ("unlike", (len(grid.lags),)))
+        )
+        floor, silence = finite(plain["floor_db"]), finite(plain["silence_db"])
+        return cls(_table(plain["mean_db"], (BANDS,)), floor, silence, shapes, likeness)
 
 
 def _table(plain: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
