@@ -208,6 +208,53 @@ def test_the_ring_knows_what_it_has_what_is_missing_and_what_begins_anew(measure
     ]
 
 
+WORDS = """
+(async () => {
+  const { Words } = await import("/words.js");
+  const words = new Words();
+  const told = (position) => words.until(position).map(({ at }) => at);
+  for (let at = 0; at < 5000; at += 10) words.add({ at });
+  const heard = [told(25), told(25)];
+  for (let at = 5000; at < 20000; at += 10) words.add({ at }); // nothing is heard meanwhile
+  const kept = words.waiting.length;
+  return [...heard, kept, words.forgotten, told(10000), told(1e9).length, told(1e9).length];
+})()
+"""
+
+
+def test_words_wait_for_their_sound_and_not_without_end(measures, browser):
+    with measures.served(measures.Ramp()) as (_, address):
+        browser.open(address)
+        browser.wait("document.querySelector('#status')?.textContent === 'Ready'")
+
+        told = browser.evaluate(WORDS)
+
+    assert told == [[0, 10, 20], [], 1000, 997, [10000], 999, 0]
+
+
+SUSPENDED = """
+(async () => {
+  await playing.context.suspend();
+  await new Promise((done) => setTimeout(done, 1500));
+  await playing.context.resume();
+})()
+"""
+
+
+def test_a_page_that_was_suspended_plays_on(measures, browser):
+    with measures.served(measures.Ramp()) as (_, address):
+        browser.open(address)
+        browser.wait("document.querySelector('#status')?.textContent === 'Ready'")
+        browser.click("#play")
+        browser.wait("document.querySelector('#status').textContent === 'Playing'")
+
+        browser.evaluate(SUSPENDED)
+
+        browser.wait("document.querySelector('#status').textContent === 'Playing'")
+        browser.wait("document.querySelectorAll('.reading').length === 1")
+        assert browser.text("#underruns") == "0"
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(700)
 def test_ten_minutes_pass_without_a_gap(measures, browser):

@@ -108,20 +108,22 @@ class Page {
     this.slow = factor > 0 && factor < 1;
   }
 
-  fares({ position, buffer, underruns, lost, filling }) {
+  fares({ position, buffer, underruns, lost, filling, forgotten }) {
     at("played").textContent = clock(position / this.state.rate);
     at("buffer").textContent = `${buffer.toFixed(1)} s`;
     at("fill").value = buffer;
     at("underruns").textContent = underruns;
-    this.say(this.mood(lost, filling));
+    this.say(this.mood(lost, filling, forgotten));
     if (this.ended && buffer === 0) this.stop("The stream has ended");
   }
 
-  mood(lost, filling) {
+  mood(lost, filling, forgotten) {
     if (filling && this.troubled) return "The stream is gone; trying again";
     if (filling && this.slow) return "Filling the buffer: the model is slower than real time";
     if (filling) return "Filling the buffer";
-    return lost ? `Playing; ${(lost / this.state.rate).toFixed(1)} s were lost on the way` : "Playing";
+    if (!lost) return "Playing";
+    const words = forgotten ? `, ${forgotten} readings with them` : "";
+    return `Playing; ${(lost / this.state.rate).toFixed(1)} s were lost on the way${words}`;
   }
 
   broken() {

@@ -1,4 +1,5 @@
 import { Line } from "./line.js";
+import { Words } from "./words.js";
 
 const TELL_EVERY_MS = 5000;
 
@@ -44,7 +45,7 @@ class WorkletSource {
 
   constructor(context, out, rate, page) {
     this.page = page;
-    this.waiting = [];
+    this.waiting = new Words();
     this.fares = { underruns: 0, buffer: 0 };
     this.node = new AudioWorkletNode(context, "stream", {
       numberOfInputs: 0,
@@ -63,7 +64,7 @@ class WorkletSource {
 
   words(message) {
     if (message.type === "block") {
-      this.waiting.push(message);
+      this.waiting.add(message);
       return;
     }
     if (message.type === "state") this.greet(message.began);
@@ -75,7 +76,7 @@ class WorkletSource {
   greet(began) {
     const anew = began !== this.began;
     this.began = began;
-    this.waiting = [];
+    this.waiting.clear();
     this.node.port.postMessage({ ended: false, anew });
   }
 
@@ -91,10 +92,8 @@ class WorkletSource {
 
   follow(fares) {
     this.fares = fares;
-    while (this.waiting.length && this.waiting[0].at <= fares.position) {
-      this.page.words(this.waiting.shift());
-    }
-    this.page.fares(fares);
+    for (const message of this.waiting.until(fares.position)) this.page.words(message);
+    this.page.fares({ ...fares, forgotten: this.waiting.forgotten });
   }
 
   tell() {
@@ -127,6 +126,7 @@ class ElementSource {
       buffer: buffered.length ? buffered.end(buffered.length - 1) - currentTime : 0,
       underruns: Math.max(0, this.stalls),
       lost: 0,
+      forgotten: 0,
       filling: readyState < HTMLMediaElement.HAVE_FUTURE_DATA,
     });
   }
