@@ -10,7 +10,7 @@ from typica.core import registry
 from typica.core.engine import StepEngine
 from typica.core.errors import ConfigError, MissingFeatureError, RunError
 from typica.core.randomness import seeded
-from typica.engines import build, compile, engine_for
+from typica.engines import compile, engine_for
 from typica.engines.build import NoCompilerError
 
 
@@ -24,14 +24,8 @@ def model():
 
 
 @pytest.fixture
-def without_compiler(monkeypatch):
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    caches = (build.compiler, build.lanes, build._version)
-    for cached in caches:
-        cached.cache_clear()
-    yield
-    for cached in caches:
-        cached.cache_clear()
+def without_compiler(use_compiler):
+    use_compiler("no-such-compiler")
 
 
 def test_without_a_compiler_another_engine_computes_and_one_line_says_so(model, without_compiler):
@@ -119,22 +113,6 @@ print(engine.draw(engine.start(1), 10, generator=seeded(1)).symbols.tolist())
     assert [process.returncode for process in running] == [0, 0], told
     assert told[0][0] == told[1][0] != b""
     assert len(list((tmp_path / "kernels").glob("*.so"))) == 1
-
-
-def test_a_damaged_library_is_made_again(model, tmp_path, monkeypatch):
-    monkeypatch.setenv("TYPICA_CACHE", str(tmp_path))
-    source = 'extern "C" int seven() { return 7; }'
-    place = build.kernels_home() / f"{build._key(source)}.so"
-    place.parent.mkdir(parents=True)
-    place.write_bytes(b"not a library")
-
-    assert build.library(source).seven() == 7
-
-
-def test_what_the_compiler_cannot_compile_is_told_in_one_line(tmp_path, monkeypatch):
-    monkeypatch.setenv("TYPICA_CACHE", str(tmp_path))
-    with pytest.raises(NoCompilerError, match="error: "):
-        build.library("int wrong( { }")
 
 
 def test_the_same_seed_draws_the_same(model):

@@ -56,13 +56,15 @@ def _enumerated(distribution: Distribution) -> tuple[Tensor, Tensor]:
     """Sum over the support in two passes, a stretch of values at a time."""
     support = distribution.enumerate_support(expand=False)
     stretches = support.split(max(1, AT_ONCE // max(1, distribution.batch_shape.numel())))
-    entropy = torch.zeros(distribution.batch_shape)
+    entropy = torch.zeros(distribution.batch_shape, device=support.device)
     varentropy = torch.zeros_like(entropy)
     for values in stretches:
         log_probs = distribution.log_prob(values)
-        entropy = entropy.to(log_probs) - (log_probs.exp() * log_probs.clamp_min(LEAST)).sum(0)
+        entropy = entropy.to(log_probs.dtype) - (log_probs.exp() * log_probs.clamp_min(LEAST)).sum(
+            0
+        )
     for values in stretches:
         log_probs = distribution.log_prob(values)
         deviations = log_probs.clamp_min(LEAST) + entropy
-        varentropy = varentropy.to(log_probs) + (log_probs.exp() * deviations.square()).sum(0)
+        varentropy = varentropy.to(log_probs.dtype) + (log_probs.exp() * deviations.square()).sum(0)
     return entropy, varentropy

@@ -10,17 +10,20 @@ import ctypes
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 from typica.core.errors import TypicaError
-from typica.core.files import DiskError, replacing
+from typica.core.files import DiskError, digest, replacing
 
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-fno-math-errno", "-fPIC", "-shared")
 COMPILERS = ("c++", "g++", "clang++")
 TIME_LIMIT_S = 300
+SUM = ".sha256"  # beside a library
 
 
 class NoCompilerError(TypicaError):
@@ -35,21 +38,30 @@ def kernels_home() -> Path:
 
 
 @cache
-def compiler() -> str:
-    """Return the C++ compiler: $CXX, or the first of the usual names.
+def compiler() -> tuple[str, ...]:
+    """Return the C++ compiler: $CXX, or the first of the usual names, and arguments it came with.
 
     Raises:
         NoCompilerError: There is none.
     """
-    asked = os.environ.get("CXX")
-    for name in (asked,) if asked else COMPILERS:
-        found = shutil.which(name)
+    asked = os.environ.get("CXX", "").strip()
+    for words in _readings(asked) if asked else [(name,) for name in COMPILERS]:
+        found = shutil.which(words[0])
         if found:
-            return found
+            return found, *words[1:]
     raise NoCompilerError(
         f"there is no C++ compiler ({asked or ', '.join(COMPILERS)}): install one, "
         f"such as by apt install g++"
     )
+
+
+def _readings(command: str) -> Iterator[tuple[str, ...]]:
+    """Yield a command as one path, which may hold spaces, and as words: "ccache g++"."""
+    yield (command,)
+    try:
+        yield tuple(shlex.split(command))
+    except ValueError as error:
+        raise NoCompilerError(f"CXX={command} is no command: {str(error).lower()}") from error
 
 
 @cache
@@ -59,7 +71,7 @@ def lanes() -> int:
     Raises:
         NoCompilerError: There is no compiler that works.
     """
-    macros = _run([compiler(), "-march=native", "-dM", "-E", "-x", "c++", os.devnull])
+    macros = _run([*compiler(), "-march=native", "-dM", "-E", "-x", "c++", os.devnull])
     if "__AVX512F__" in macros:
         return 16
     return 8 if "__AVX__" in macros else 4
@@ -72,37 +84,49 @@ def library(source: str) -> ctypes.CDLL:
         NoCompilerError: There is no compiler, or it fails, or its work cannot be kept.
     """
     place = kernels_home() / f"{_key(source)}.so"
+    _make(source, place)
     try:
-        return _load(source, place)
-    except OSError:  # it is not whole: another machine's, say, or a disk's fault
+        return ctypes.CDLL(str(place))
+    except OSError:  # it needs what this machine lacks: another made it, in a home they share
         place.unlink(missing_ok=True)
+    _make(source, place)
     try:
-        return _load(source, place)
+        return ctypes.CDLL(str(place))
     except OSError as error:
-        raise NoCompilerError(f"what {compiler()} makes cannot be loaded: {error}") from error
+        told = " ".join(compiler())
+        raise NoCompilerError(f"what {told} makes cannot be loaded: {error}") from error
 
 
-def _load(source: str, place: Path) -> ctypes.CDLL:
-    if not place.exists():
-        try:
-            _compile(source, place)
-        except (DiskError, OSError) as error:
-            raise NoCompilerError(f"{error}: set TYPICA_CACHE to a folder of yours") from error
-    return ctypes.CDLL(str(place))
+def _make(source: str, place: Path) -> None:
+    """Compile to a place, unless what lies there is whole."""
+    from filelock import FileLock
+
+    if _is_whole(place):
+        return
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        # The system frees the lock of a process that dies: nobody waits for it.
+        with FileLock(place.with_suffix(".lock")):
+            if not _is_whole(place):
+                _compile(source, place)
+    except (DiskError, OSError) as error:
+        raise NoCompilerError(f"{error}: set TYPICA_CACHE to a folder of yours") from error
 
 
 def _compile(source: str, place: Path) -> None:
-    from filelock import FileLock
+    with replacing(place) as aside:
+        text = aside.with_suffix(".cpp")
+        text.write_text(source)
+        _run([*compiler(), *FLAGS, str(text), "-o", str(aside)])
+        place.with_suffix(SUM).write_text(digest(aside))
 
-    place.parent.mkdir(parents=True, exist_ok=True)
-    # The system frees the lock of a process that dies: nobody waits for it.
-    with FileLock(place.with_suffix(".lock")):
-        if place.exists():
-            return
-        with replacing(place) as aside:
-            text = aside.with_suffix(".cpp")
-            text.write_text(source)
-            _run([compiler(), *FLAGS, str(text), "-o", str(aside)])
+
+def _is_whole(place: Path) -> bool:
+    """Whether a library is what was made: to load one that is cut off may end the process."""
+    try:
+        return place.with_suffix(SUM).read_text() == digest(place)
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _key(source: str) -> str:
@@ -114,7 +138,7 @@ def _key(source: str) -> str:
 
 @cache
 def _version() -> str:
-    return compiler() + _run([compiler(), "--version"])
+    return " ".join(compiler()) + _run([*compiler(), "--version"])
 
 
 @cache

@@ -50,15 +50,16 @@ def precision_cost(
     Args:
         engine: Of the model.
         model: What the weights are not rounded in.
-        audio: Shape (count, channels, time); each example is read from silence on.
-        condition: What the model is told beside it.
+        audio: Shape (count, channels, time), on any device; each example is read from silence on.
+        condition: What the model is told beside it, on any device.
 
     Raises:
         ConfigError: There is no audio.
     """
     if not audio.numel():
         raise ConfigError(f"the cost of {engine.name} is measured on audio, and there is none")
-    symbols, exact = model.symbols(audio), StepEngine(model)
+    exact = StepEngine(model)
+    symbols = model.symbols(audio.to(exact.device))
     theirs, ours = (one.start(len(symbols), condition=condition) for one in (engine, exact))
     pieces, divergences = [], []
     for part in symbols.split(PART, 1):
@@ -101,7 +102,7 @@ def _divergence(true: Distribution, rounded: Distribution) -> Tensor | None:
     if isinstance(true, torch.distributions.Categorical):
         assert isinstance(rounded, torch.distributions.Categorical)
         return (true.probs * (true.logits - rounded.logits)).sum(-1)
-    divergence = torch.zeros(true.batch_shape)
+    divergence = torch.zeros(true.batch_shape, device=levels.device)
     for level in levels:
         log_prob = true.log_prob(level)
         divergence = divergence + log_prob.exp() * (log_prob - rounded.log_prob(level))

@@ -8,6 +8,7 @@ tensor, and launched together. Without a GPU the same steps run one by one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Any, cast
 
 import numpy as np
@@ -27,6 +28,8 @@ WARM_UP = 3  # steps before a graph is recorded: libraries make their workspaces
 class GraphKernel:
     """Runs streams of a network on the device of its weights; see `Kernel`.
 
+    The graph's buffers hold one state at a time: threads that share a kernel wait for each other.
+
     Attributes:
         measures: It tells outputs, and leaves it to others to measure draws.
     """
@@ -41,15 +44,17 @@ class GraphKernel:
         self.shapes = _shapes(network)
         self.bytes = sum(part.nbytes for part in self._weights())
         self._buffers: _Buffers | None = None
+        self._lock = Lock()
 
     @torch.no_grad()
     def run(self, job: Job, begin: int, end: int) -> None:
         """Do a job for all streams at once."""
         assert (begin, end) == (0, job.symbols.shape[1])
         key = (end, job.label is not None, job.forced is not None, job.temperature)
-        if self._buffers is None or self._buffers.key != key:
-            self._buffers = _Buffers(self, key)
-        self._buffers.run(job)
+        with self._lock:
+            if self._buffers is None or self._buffers.key != key:
+                self._buffers = _Buffers(self, key)
+            self._buffers.run(job)
 
     def _weights(self) -> list[Tensor]:
         stacks = [self.stack] + ([self.context] if self.context else [])
