@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 from contextlib import suppress
 
 from typica.streaming.encoder import encoder
@@ -36,4 +37,7 @@ class Pipe(Sink):
 
     def _write(self, data: bytes) -> None:
         while data:
-            data = data[os.write(self.descriptor, data) :]
+            try:
+                data = data[os.write(self.descriptor, data) :]
+            except BlockingIOError:  # it was opened so that it makes nobody wait
+                select.select((), (self.descriptor,), ())

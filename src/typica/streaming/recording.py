@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from typica.core.errors import ConfigError, did_you_mean
-from typica.core.files import replacing
-from typica.data.pcm import to_codes
 from typica.streaming.encoder import WIDTH
 from typica.streaming.errors import StreamError
 from typica.streaming.listener import Listener
 from typica.streaming.sink import Sink, heard
+from typica.streaming.sound_file import writing
 
 SUFFIXES = {"wav": ".wav", "flac": ".flac"}
 LARGEST = {"wav": (1 << 32) - 4096, "flac": 1 << 37}  # bytes of samples that a file can count
@@ -41,7 +38,7 @@ class Recording(Sink):
         left = LARGEST[self.format] // WIDTH
         with writing(self.path, self.format, rate) as file:
             for block in heard(listener):
-                file.write(to_codes(block.audio[:left], 1.0))
+                file.write(block.audio[:left])
                 left -= len(block.audio)
                 if left <= 0:
                     break
@@ -85,7 +82,7 @@ class Segments(Sink):
             path = self.folder / f"segment-{number:06d}{SUFFIXES[self.format]}"
             with writing(path, self.format, rate) as file:
                 for part in audio:
-                    file.write(to_codes(part, 1.0))
+                    file.write(part)
             self._tidy()
         if listener.dropped:
             raise StreamError(f"{self.folder} ends early: the disk was too slow for the stream")
@@ -116,20 +113,6 @@ def format_of(path: Path) -> str:
         f"{path} should end in {' or '.join(SUFFIXES.values())}, or be - for standard output; "
         f"a folder takes --segment-seconds"
     )
-
-
-@contextmanager
-def writing(path: Path, format_: str, rate: int) -> Iterator[Any]:
-    """Open a sound file beside its place, and move it there when it is whole."""
-    import soundfile
-
-    with (
-        replacing(path) as place,
-        soundfile.SoundFile(
-            place, "w", samplerate=rate, channels=1, format=format_.upper(), subtype="PCM_16"
-        ) as file,
-    ):
-        yield file
 
 
 def _cut(listener: Listener, length: int) -> Iterator[Iterator[np.ndarray]]:

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from typica.streaming.block import Block
 from typica.streaming.broadcast import Broadcast
+from typica.streaming.errors import StreamError
 from typica.streaming.listener import Listener, Patience
 
 
@@ -65,6 +66,10 @@ class Outlet:
     def _run(self) -> None:
         try:
             self.sink.play(self.listener, self.broadcast.rate)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            self.error = StreamError(f"{self.sink.name} takes no more: {reason}")
+            self.error.__cause__ = error
         except Exception as error:
             self.error = error
         finally:
