@@ -53,6 +53,23 @@ def test_a_stalled_listener_holds_nobody_up_and_is_dropped_with_a_word(broadcast
     ]
 
 
+def test_what_was_counted_stays_counted_when_a_listener_leaves(broadcast, perform):
+    one = broadcast(perform(100))
+    stalled = one.listen("the page", capacity_s=1, patience="skip")
+    one.start()
+    one.join(5)
+    stalled.underruns = 3
+    before = one.metrics()
+
+    one.leave(stalled)
+    one.leave(stalled)
+
+    after = one.metrics()
+    assert before["skipped_seconds"] == pytest.approx(4.0)
+    assert after["skipped_seconds"] == before["skipped_seconds"]
+    assert (before["underruns"], after["underruns"]) == (3, 3)
+
+
 def test_live_it_keeps_to_time_and_a_newcomer_gets_the_last_seconds(broadcast, perform):
     one = broadcast(perform(), live=True, lead_s=0.5)
     one.start()

@@ -22,7 +22,7 @@ pytest.importorskip("websockets")
 
 from typica.core.errors import MissingFeatureError  # noqa: E402
 from typica.data.pcm import to_codes  # noqa: E402
-from typica.streaming import routes  # noqa: E402
+from typica.streaming import routes, server  # noqa: E402
 from typica.streaming.errors import StreamError  # noqa: E402
 from typica.streaming.server import Server, listen, parse_address  # noqa: E402
 from typica.streaming.station import Station  # noqa: E402
@@ -146,6 +146,28 @@ def test_a_player_that_stalls_is_dropped_and_the_others_go_on(
         assert not rest.endswith(b"0\r\n\r\n")  # it can tell that it was cut off
 
 
+def test_a_player_that_was_dropped_gives_its_place_to_another(serve, perform, monkeypatch):
+    monkeypatch.setattr(routes, "CAPACITY_S", 2.0)
+    monkeypatch.setattr(server, "MOST", 2)
+    monkeypatch.setattr(server, "SWEEP_EVERY_S", 0.2)
+    one, address = serve(perform(), live=False)
+    host, port = address.removeprefix("http://").split(":")
+    with closing(socket.socket()) as stalled:
+        stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stalled.connect((host, int(port)))
+        stalled.sendall(b"GET /stream.wav HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert until(lambda: one.dropped == 1)
+
+        def is_answered():
+            try:
+                return len(read(f"{address}/metrics")) > 0
+            except urllib.error.HTTPError as error:  # all places are taken
+                error.close()
+                return False
+
+        assert until(is_answered)
+
+
 def test_a_page_that_stalls_skips_ahead_and_the_others_go_on(serve, perform, monkeypatch):
     monkeypatch.setattr(routes, "CAPACITY_S", 2.0)
     one, address = serve(perform(slowness_s=0.001), live=False)
@@ -223,6 +245,24 @@ def test_a_page_tells_how_it_fares_and_nonsense_is_passed_over(serve, perform):
     assert one.metrics()["underruns"] == 3
 
 
+def test_what_a_page_counts_never_falls(serve, perform):
+    from websockets.asyncio.client import connect
+
+    one, address = serve(perform())
+
+    def is_told():
+        return [listener.own_buffer_s for listener in one.listeners] == [2.5]
+
+    async def talk():
+        async with connect(f"{address.replace('http', 'ws')}/ws", close_timeout=0.1) as line:
+            await line.send('{"underruns": 3, "buffer_s": 1.5}')
+            await line.send('{"underruns": 1, "buffer_s": 2.5}')
+            assert await asyncio.to_thread(until, is_told)
+            return one.metrics()["underruns"]
+
+    assert asyncio.run(talk()) == 3
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -274,8 +314,13 @@ def test_figures_come_as_json_and_in_the_text_of_prometheus(serve, perform):
     _, address = serve(perform(reading={"level": -20.0}))
     assert until(lambda: json.loads(read(f"{address}/metrics"))["blocks"] > 2)
 
-    text = read(f"{address}/metrics", Accept="text/plain;version=0.0.4").decode()
+    with urllib.request.urlopen(
+        urllib.request.Request(f"{address}/metrics", headers={"Accept": "text/plain;version=0.0.4"})
+    ) as answer:
+        kind, text = answer.headers["Content-Type"], answer.read().decode()
 
+    assert "version=0.0.4" in kind
+    assert "# TYPE typica_stream_listeners gauge" in text.splitlines()
     assert "typica_stream_listeners 0" in text.splitlines()
     assert 'typica_stream_reading{name="level"} -20.0' in text.splitlines()
 
@@ -316,12 +361,10 @@ def test_an_address_is_read_as_people_write_it():
             parse_address(wrong)
 
 
-def test_missing_packages_name_their_extra(broadcast, perform, monkeypatch):
+@pytest.mark.parametrize("package", ["starlette", "uvicorn", "websockets"])
+def test_missing_packages_name_their_extra(monkeypatch, package):
     import sys
 
-    monkeypatch.setitem(sys.modules, "uvicorn", None)
-    with (
-        closing(listen("127.0.0.1:0")) as place,
-        pytest.raises(MissingFeatureError, match=r"pip install 'typica\[studio\]'"),
-    ):
-        Server(Station(broadcast(perform())), place)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingFeatureError, match=r"pip install 'typica\[studio\]'"):
+        listen("127.0.0.1:0")

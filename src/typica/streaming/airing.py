@@ -75,9 +75,6 @@ class Airing:
             engine: What computes it.
             limits: Of readings, by name: the least and greatest usual value.
             say: Hears, in sentences, of events, speed and addresses.
-
-        Raises:
-            MissingFeatureError: The web server needs a package.
         """
         self.say = say
         self.broadcast = Broadcast(performance, live=http is not None, length=length)

@@ -61,7 +61,8 @@ class Broadcast:
         self.joined = self.dropped = 0
         self._pace = Pace(self.rate, lead_s) if live else None
         self._speed = _Speed(self.rate)
-        self._given = self._blocks_given = self._gone_underruns = 0
+        self._given = self._blocks_given = 0
+        self._gone_underruns = self._gone_skipped = 0  # of listeners that have left
         self._listeners: list[Listener] = []
         self._recent: deque[Block] = deque()
         self._recent_length = round(lead_s * self.rate) if live else 0
@@ -108,10 +109,14 @@ class Broadcast:
             if listener in self._listeners:
                 self._listeners.remove(listener)
                 self._gone_underruns += listener.underruns
+                self._gone_skipped += listener.skipped
 
     def metrics(self) -> dict[str, float]:
         """Return figures of how it goes, by name."""
-        listeners = self.listeners
+        with self._lock:  # one that leaves meanwhile would be counted twice, or not at all
+            listeners = list(self._listeners)
+            underruns = self._gone_underruns + sum(one.underruns for one in listeners)
+            skipped = self._gone_skipped + sum(one.skipped for one in listeners)
         return {
             "blocks": self._blocks_given,
             "samples": self._given,
@@ -123,8 +128,8 @@ class Broadcast:
             "listeners": len(listeners),
             "listeners_ever": self.joined,
             "listeners_dropped": self.dropped,
-            "underruns": self._gone_underruns + sum(one.underruns for one in listeners),
-            "skipped_seconds": sum(one.skipped for one in listeners) / self.rate,
+            "underruns": underruns,
+            "skipped_seconds": skipped / self.rate,
             "fullest_buffer": max((one.waiting / one.capacity for one in listeners), default=0.0),
         }
 
@@ -166,6 +171,8 @@ class Broadcast:
     def _hand_out(self, block: Block) -> None:
         if self._pace:
             self._pace.wait(block.at, self._stop)
+        if self._stop.is_set():  # those who listen were told that no more would come
+            return
         self.chronicle.add(block)
         with self._lock:
             self._remember(block)

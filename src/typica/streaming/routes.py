@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -34,6 +34,7 @@ KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 INDEX = "index.html"
 POLICY = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:"
 FRESH = {"Cache-Control": "no-store"}
+PROMETHEUS = "text/plain; version=0.0.4"
 
 
 def application(station: Station) -> Starlette:
@@ -70,7 +71,7 @@ def _metrics(station: Station, request: Request) -> Response:
     """Answer in Prometheus' text to whom asks for text, else in JSON."""
     wanted = request.headers.get("accept", "")
     if "text/plain" in wanted or "openmetrics" in wanted:
-        return PlainTextResponse(station.prometheus())
+        return Response(station.prometheus(), media_type=PROMETHEUS, headers=FRESH)
     return JSONResponse(as_json(station.broadcast.metrics()), headers=FRESH)
 
 
@@ -184,7 +185,9 @@ def _note(listener: Listener, words: str) -> None:
         told = json.loads(words)
         underruns, buffer_s = int(told["underruns"]), float(told["buffer_s"])
         if 0 <= underruns <= MOST and 0 <= buffer_s <= MOST:  # which NaN is not
-            listener.underruns, listener.own_buffer_s = underruns, buffer_s
+            # A count never falls, whatever a page says.
+            listener.underruns = max(listener.underruns, underruns)
+            listener.own_buffer_s = buffer_s
 
 
 def _is_own_page(socket: WebSocket) -> bool:

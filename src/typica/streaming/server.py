@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MOST = 256  # connections at a time, stalled ones included
 PATIENCE_S = 2  # that connections get to end in
+SWEEP_EVERY_S = 5.0  # for connections that end and nobody reads
 MESSAGE = 4096  # bytes that a page may say at a time
 
 
@@ -28,11 +29,7 @@ class Server:
     """
 
     def __init__(self, station: Station, place: socket.socket) -> None:
-        """Get ready to answer at a place that `listen` gave.
-
-        Raises:
-            MissingFeatureError: starlette, uvicorn or websockets is not installed.
-        """
+        """Get ready to answer at a place that `listen` gave."""
         self._server = _server(station)
         self._socket = place
         host, port = place.getsockname()[:2]
@@ -51,15 +48,39 @@ class Server:
 
     def _run(self) -> None:
         with contextlib.suppress(asyncio.CancelledError):
-            self._server.run(sockets=[self._socket])
+            asyncio.run(self._answer())
+
+    async def _answer(self) -> None:
+        sweeping = asyncio.create_task(self._sweep())
+        try:
+            await self._server.serve(sockets=[self._socket])
+        finally:
+            sweeping.cancel()
+
+    async def _sweep(self) -> None:
+        """Cut connections that were closed while the other side took nothing more.
+
+        They would wait for it without end, and keep their places.
+        """
+        waiting: dict[asyncio.Transport, int] = {}
+        while True:
+            await asyncio.sleep(SWEEP_EVERY_S)
+            lines = [one.transport for one in self._server.server_state.connections]
+            closing = [line for line in lines if line is not None and line.is_closing()]
+            before, waiting = waiting, {one: one.get_write_buffer_size() for one in closing}
+            for line, bytes_left in waiting.items():
+                if before.get(line) == bytes_left:
+                    line.abort()
 
 
 def listen(address: str) -> socket.socket:
     """Take the port of "127.0.0.1:8000", ":8000" or "8000"; 0 takes any that is free.
 
     Raises:
+        MissingFeatureError: starlette, uvicorn or websockets is not installed.
         StreamError: It is no address, it is taken, or it is not this machine's.
     """
+    _check_installed()
     host, port = parse_address(address)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -83,15 +104,21 @@ def parse_address(address: str) -> tuple[str, int]:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
-def _server(station: Station) -> uvicorn.Server:
+def _check_installed() -> None:
     try:
-        import uvicorn
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
         import websockets  # noqa: F401
-
-        from typica.streaming.routes import application
     except ImportError as error:
         packages = "starlette, uvicorn and websockets"
         raise MissingFeatureError("listening over HTTP", packages, "studio") from error
+
+
+def _server(station: Station) -> uvicorn.Server:
+    import uvicorn
+
+    from typica.streaming.routes import application
+
     return uvicorn.Server(
         uvicorn.Config(
             application(station),

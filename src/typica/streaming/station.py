@@ -9,9 +9,9 @@ from typing import Any
 
 from typica.streaming.broadcast import Broadcast
 from typica.streaming.chronicle import as_json
+from typica.streaming.prometheus import figure, figures
 
 EVENTS = 50  # the newest, that a newcomer is told
-PREFIX = "typica_stream_"
 Limits = Mapping[str, tuple[float | None, float | None]]
 
 
@@ -53,9 +53,8 @@ class Station:
 
     def prometheus(self) -> str:
         """Return the metrics and the newest reading in the text format of Prometheus."""
-        lines = [f"{PREFIX}{name} {value!r}" for name, value in self.broadcast.metrics().items()]
-        for name, value in self.broadcast.chronicle.reading.items():
-            lines.append(f'{PREFIX}reading{{name="{name}"}} {value!r}')
-        for kind, count in self.broadcast.chronicle.counts.items():
-            lines.append(f'{PREFIX}events{{kind="{kind}"}} {count}')
-        return "\n".join(lines) + "\n"
+        metrics, chronicle = self.broadcast.metrics(), self.broadcast.chronicle
+        lines = [figure(name, value) for name, value in metrics.items()]
+        lines.append(figures("reading", "name", chronicle.reading))
+        lines.append(figures("events", "kind", chronicle.counts))
+        return "".join(lines)
