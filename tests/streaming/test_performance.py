@@ -1,20 +1,16 @@
 """A performance: one seed gives one signal, traps are left, and nobody hears a click."""
 
-from dataclasses import dataclass
 from itertools import islice, pairwise
 
 import numpy as np
 import pytest
 import torch
-from torch.distributions import Categorical
+from toy_engines import Fated, ToyState
 
 from typica.core import registry
-from typica.core.config import Config
-from typica.core.engine import Draws, Engine, EngineState, StepEngine
+from typica.core.engine import StepEngine
 from typica.core.errors import ConfigError
-from typica.core.model import EndlessModel
 from typica.core.randomness import seeded
-from typica.signal.quantise import MuLaw
 from typica.streaming.performance import Performance, crossfade, crossfade_gains
 from typica.streaming.rescue import FAILURES, FRESH_STARTS, KEPT, Rescue
 from typica.typicality.monitor.grid import Grid
@@ -23,78 +19,6 @@ from typica.typicality.monitor.watch import Alarm
 
 RATE = 4000
 TICK = Grid(RATE).tick
-
-
-@dataclass(frozen=True)
-class NoConfig(Config):
-    pass
-
-
-class Levels(EndlessModel):
-    """Nothing but a quantiser."""
-
-    config_type = NoConfig
-    base_measure, initial = "levels", 128
-
-    def __init__(self):
-        super().__init__(NoConfig())
-        self.quantiser = MuLaw(8)
-
-    def symbols(self, x):
-        return self.quantiser.encode(x[:, 0])
-
-    def render(self, symbols):
-        return self.quantiser.decode(symbols)[:, None]
-
-    def start(self, count, condition=None):
-        return ()
-
-    def advance(self, previous, state):
-        return Categorical(logits=torch.zeros(*previous.shape, 256)), state
-
-
-@dataclass(frozen=True)
-class Fate(EngineState):
-    time: int = 0
-    trapped: bool = False
-
-    def pick(self, rows):
-        raise NotImplementedError
-
-    def save(self, path):
-        raise NotImplementedError
-
-
-class Fated(Engine):
-    """Plays noise; each tick may be the first of an endless silence."""
-
-    name = "fate"
-
-    def __init__(self, risk=0.0, after=0, cured_by=None):
-        self.model, self.risk, self.after, self.cured_by = Levels(), risk, after, cured_by
-        self.seen = []  # the states that were gone on from
-
-    def start(self, count, *, condition=None, prompt=None):
-        return Fate(torch.tensor([128]))
-
-    def step(self, state):
-        raise NotImplementedError
-
-    def follow(self, symbols, state):
-        raise NotImplementedError
-
-    def load(self, path):
-        raise NotImplementedError
-
-    def draw(self, state, length, *, temperature=1.0, generator=None, spread=False):
-        self.seen.append(state)
-        noise = torch.randint(64, 192, (1, length), generator=generator)
-        falls = torch.rand(1, generator=generator).item() < self.risk and state.time >= self.after
-        trapped = state.trapped or falls
-        symbols = torch.full_like(noise, 128) if trapped else noise
-        after = Fate(symbols[:, -1], state.time + length, trapped)
-        zeros, ones = torch.zeros(1, length), torch.ones(1, length)
-        return Draws(symbols, zeros - 1, zeros - 1, ones, ones, after)
 
 
 def play(engine, seconds, *, monitor=None, seed=0, block=None, **settings):
@@ -249,10 +173,10 @@ def test_a_stream_that_falls_silent_sounds_again_even_where_rescues_pause():
 
 def test_rescues_go_further_back_each_time_and_then_start_afresh():
     watch = WATCHING.begin()
-    rescue = Rescue(RATE, Fate(torch.tensor([128])), watch)
+    rescue = Rescue(RATE, ToyState(torch.tensor([128])), watch)
     for time in range(0, 60 * RATE, TICK):
         watch.at = time
-        rescue.keep(Fate(torch.tensor([128]), time), watch)
+        rescue.keep(ToyState(torch.tensor([128]), time), watch)
     back = []
     for _ in range(FAILURES + 2):
         alarm = Alarm("silence", "silence", 0.0, 3.0, 2.0, 60 * RATE, 50 * RATE, "")
