@@ -3,12 +3,16 @@
 Recording and launching them as a graph needs a GPU, which the machines of the tests lack.
 """
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from gated_networks import CONFIGURATIONS, audio_of, build, parameters, told
 
 from typica.core.randomness import seeded
 from typica.engines.compiler import compile
+from typica.engines.gated import graph
 
 
 @pytest.mark.parametrize("settings", CONFIGURATIONS, ids=str)
@@ -42,3 +46,39 @@ def test_it_draws_what_the_compiled_engine_draws(settings, temperature, tmp_path
     assert ((audio - wanted).abs() < 1e-3).double().mean() > 0.9
     drawn.state.save(tmp_path / "state")
     assert torch.equal(other.load(tmp_path / "state").previous, drawn.state.previous)
+
+
+def test_threads_may_share_an_engine(monkeypatch):
+    model = build({})
+    engine = compile(model, backend="graph")
+    block = graph._Buffers._block
+
+    def slowly(buffers, *told):
+        time.sleep(0.005)  # the other thread comes in between blocks, if it can
+        block(buffers, *told)
+
+    monkeypatch.setattr(graph._Buffers, "_block", slowly)
+
+    def draw(seed):
+        return engine.draw(engine.start(1), 80, generator=seeded(seed)).symbols
+
+    expected = [draw(seed) for seed in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(draw, range(2)))
+
+    assert torch.equal(torch.stack(found), torch.stack(expected))
+
+
+def test_states_in_flight_do_not_meet():
+    engine = compile(build({}), backend="graph")
+    whole = [engine.draw(engine.start(1), 60, generator=seeded(seed)).symbols for seed in (1, 2)]
+
+    states, generators = [engine.start(1) for _ in "ab"], [seeded(1), seeded(2)]
+    parts = [[], []]
+    for _ in range(3):
+        for stream in range(2):
+            drawn = engine.draw(states[stream], 20, generator=generators[stream])
+            states[stream] = drawn.state
+            parts[stream].append(drawn.symbols)
+
+    assert all(torch.equal(torch.cat(p, 1), w) for p, w in zip(parts, whole, strict=True))
