@@ -1,0 +1,1 @@
+"""Decisions by expected utility: minimum Bayes risk."""

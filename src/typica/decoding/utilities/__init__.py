@@ -1,0 +1,1 @@
+"""How good one sequence is where another was meant: what minimum Bayes risk decides by."""
