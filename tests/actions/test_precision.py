@@ -6,7 +6,9 @@ import soundfile
 import torch
 
 from typica.actions.precision import measure_precision
+from typica.actions.sample import sample
 from typica.core import registry
+from typica.core.condition import Track
 from typica.core.engine import StepEngine
 from typica.core.errors import DataError
 from typica.core.run import Run, write_model
@@ -26,12 +28,12 @@ def corpus(tmp_path_factory):
     return prepare(FolderSource(folder, licence="CC0-1.0"), place, rate=8000, workers=1)
 
 
-def run_of(folder, corpus=None, **settings):
+def run_of(folder, corpus=None, rate=8000, **settings):
     torch.manual_seed(0)
     model = registry.from_settings("wavenet", SETTINGS | settings)
     for parameter in model.parameters():
         parameter.data += 0.2 * torch.randn(parameter.shape)
-    config = {"system": "wavenet", "rate": 8000, "model": SETTINGS | settings}
+    config = {"system": "wavenet", "rate": rate, "model": SETTINGS | settings}
     if corpus is not None:
         config["corpus"] = {"name": "tunes", "path": str(corpus.path)}
     write_model(folder, model, config)
@@ -86,3 +88,56 @@ def test_without_its_corpus_nothing_can_be_told_to_a_run_that_needs_it(tmp_path)
     run = run_of(tmp_path, labels=2)
     with pytest.raises(DataError, match="is told label, and its corpus is not on this machine"):
         measure_precision(run, coarse(run))
+
+
+@pytest.fixture
+def all_in_training(corpus, monkeypatch):
+    recordings = corpus.recordings
+    monkeypatch.setattr(
+        type(corpus), "recordings", lambda _, split: recordings(split) if split == "train" else []
+    )
+
+
+def test_where_nothing_was_held_out_the_sentence_says_so(tmp_path, corpus, all_in_training):
+    run = run_of(tmp_path, corpus)
+
+    cost, sentence = measure_precision(run, coarse(run), seconds=1)
+
+    assert cost.kl > 0
+    assert sentence.endswith("itself, for nothing was held out of tunes")
+
+
+def test_where_nothing_was_held_out_nothing_can_be_told(tmp_path, corpus, all_in_training):
+    run = run_of(tmp_path, corpus, labels=2)
+    with pytest.raises(DataError, match="nothing was held out of tunes; ask for weights=float32"):
+        measure_precision(run, coarse(run))
+
+
+def test_a_corpus_of_another_rate_is_not_measured_on(tmp_path, corpus):
+    run = run_of(tmp_path, corpus, rate=4000)
+
+    _, sentence = measure_precision(run, coarse(run), seconds=1)
+
+    assert sentence.endswith("for its corpus is at another rate by now")
+
+
+def test_a_cost_that_cannot_be_measured_is_told_before_anything_is_written(tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    run_of(tmp_path / "run", labels=2)
+    label = {"label": Track(torch.zeros(1, dtype=torch.long))}
+    monkeypatch.setattr("typica.actions.sample.condition_for", lambda *_, **__: label)
+
+    with pytest.raises(DataError, match="cannot be measured"):
+        sample(tmp_path / "run", seconds=0.05, weights="int8", out=tmp_path / "out")
+
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_with_a_cost_says_it_beside_its_samples(tmp_path, corpus):
+    (tmp_path / "run").mkdir()
+    run_of(tmp_path / "run", corpus)
+
+    drawn = sample(tmp_path / "run", seconds=0.05, weights="int8", out=tmp_path / "out")
+
+    assert "bits a sample" in drawn.cost
+    assert drawn.files[0].exists()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from typica.core.condition import Condition, to_device
+from typica.core.condition import Condition
 from typica.core.engine import Engine
 from typica.core.errors import DataError, RunError
 from typica.core.randomness import seeded
@@ -36,7 +36,7 @@ class MeasuredCost(NamedTuple):
 def measure_precision(run: Run, engine: Engine, *, seconds: float = 8.0) -> MeasuredCost:
     """Measure what an engine costs on held-out recordings of a run's corpus.
 
-    Where the corpus is not at hand it is measured on samples that the run draws itself, with its
+    Where there are none at hand it is measured on samples that the run draws itself, with its
     weights unrounded; the sentence says so.
 
     Args:
@@ -45,16 +45,18 @@ def measure_precision(run: Run, engine: Engine, *, seconds: float = 8.0) -> Meas
         seconds: Audio that is read, all excerpts together.
 
     Raises:
-        DataError: The corpus is not at hand, and without it there is nothing to tell the run.
+        DataError: There are none at hand, and without them there is nothing to tell the run.
     """
     length = max(1, round(seconds * run.rate / EXCERPTS))
     try:
         corpus = corpus_of(run)
-    except (DataError, RunError):
-        return _on_own_samples(run, engine, length)
+    except DataError:
+        return _on_own_samples(run, engine, length, "its corpus is not on this machine")
+    except RunError:
+        return _on_own_samples(run, engine, length, "its corpus is at another rate by now")
     split = held_out_split(corpus)
     if not corpus.recordings(split):
-        return _on_own_samples(run, engine, length)
+        return _on_own_samples(run, engine, length, f"nothing was held out of {corpus.name}")
     cost = precision_cost(engine, engine.model, *_held_out(run, corpus, split, length))
     return MeasuredCost(cost, f"{_figures(engine, cost)} on held-out recordings of {corpus.name}")
 
@@ -68,19 +70,19 @@ def _held_out(run: Run, corpus: Corpus, split: str, length: int) -> tuple[Tensor
     audio = [corpus.audio(one.recording, one.start, one.start + length) for one in chosen]
     recordings, starts = [one.recording for one in chosen], [one.start for one in chosen]
     told = corpus.condition(recordings, starts, length, tuple(run.model.needs))
-    return torch.stack(audio).to(run.device), to_device(told, run.device) if told else None
+    return torch.stack(audio), told or None
 
 
-def _on_own_samples(run: Run, engine: Engine, length: int) -> MeasuredCost:
+def _on_own_samples(run: Run, engine: Engine, length: int, reason: str) -> MeasuredCost:
     if run.model.needs:
         raise DataError(
             f"what {engine.name} costs cannot be measured: {run.name} is told "
-            f"{', '.join(run.model.needs)}, and its corpus is not on this machine"
+            f"{', '.join(run.model.needs)}, and {reason}; ask for weights=float32"
         )
     exact = compile(run.model, say=lambda _: None)
     drawn = exact.draw(exact.start(EXCERPTS), length, generator=seeded(0)).symbols
     cost = precision_cost(engine, engine.model, engine.model.render(drawn))
-    where = f"on samples of {run.name} itself, for its corpus is not on this machine"
+    where = f"on samples of {run.name} itself, for {reason}"
     return MeasuredCost(cost, f"{_figures(engine, cost)} {where}")
 
 

@@ -93,6 +93,9 @@ def sample(
     length = max(1, round(seconds * opened.rate))
     condition = condition_for(opened, count, length, prompt=past_length, label=label, like=like)
     engine = engine_for(opened.model, weights=weights, backend=backend, say=progress.say)
+    cost = None
+    if engine is not None and weights != "float32":  # before anything is written: it may fail
+        cost = measure_precision(opened, engine).sentence
     began = time.perf_counter()
     drawn = draw_samples(
         opened.model,
@@ -106,17 +109,20 @@ def sample(
         progress=progress,
     )
     real_time = count * seconds / (time.perf_counter() - began)
-    audio, prompt_s = drawn.audio.cpu(), past_length / opened.rate
-    if past is not None:
-        audio = torch.cat([past.cpu().expand(count, -1, -1), audio], -1)
+    prompt_s = past_length / opened.rate
+    audio = _after(past, drawn.audio.cpu())
     asked = {"temperature": temperature, "seed": seed, "label": label, "like": like}
-    asked |= {"engine": drawn.engine}
     made = {"run": str(opened.path), "prompt": str(prompt or ""), "prompt_s": prompt_s}
-    files = _write(out, f"{opened.name}-seed{seed}", audio, opened.rate, asked | made, drawn)
-    cost = None
-    if engine is not None and weights != "float32":
-        cost = measure_precision(opened, engine).sentence
+    about = asked | {"engine": drawn.engine} | made
+    files = _write(out, f"{opened.name}-seed{seed}", audio, opened.rate, about, drawn)
     return Samples(files, audio, opened.rate, prompt_s, real_time, drawn.engine, cost)
+
+
+def _after(past: Tensor | None, audio: Tensor) -> Tensor:
+    """Return audio (count, channels, time) behind a prompt, if there is one."""
+    if past is None:
+        return audio
+    return torch.cat([past.cpu().expand(len(audio), -1, -1), audio], -1)
 
 
 def _write(
