@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -176,7 +177,11 @@ def test_a_system_without_a_density_and_one_that_makes_no_streams_are_refused():
     ("asked", "words"),
     [
         (("--clips", "3"), "at least 4 clips are needed to tell checkpoints apart, got 3"),
-        (("--clip-seconds", "0"), "must be above 0, got 0 and 60"),
+        (("--clip-seconds", "0"), "clips must be longer than 0 s, got 0"),
+        (("--clip-seconds", "nan"), "clips must be longer than 0 s, got nan"),
+        (("--seconds", "inf"), "seconds of recordings must be at least 0, got inf"),
+        (("--prompt-seconds", "inf"), "seconds of prompts must be at least 0, got inf"),
+        (("--split", "tset"), "there is no split 'tset': did you mean 'test'?"),
     ],
 )
 def test_too_little_is_refused(call, make, asked, words):
@@ -184,3 +189,12 @@ def test_too_little_is_refused(call, make, asked, words):
 
     assert status == 2
     assert words in err
+
+
+def test_for_no_seconds_checkpoints_go_along_all_of_the_split(call, make, corpus):
+    status, out, err = call("evaluate", make(s10=LOUDNESS), "--checkpoints", *QUICK, "--seconds", 0)
+
+    assert status == 0, err
+    told = json.loads((Path(out.splitlines()[-1]).parent / "audition.json").read_text())
+    assert f"went along {corpus.seconds('valid'):.0f} s of the split “valid”" in told["how"]
+    assert corpus.seconds("valid") > 30

@@ -3,7 +3,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from typica.core.errors import DataError
-from typica.evaluation.stretches import choose, held_out_split
+from typica.evaluation.stretches import choose, excerpts, held_out_split
 
 
 def spans(stretches):
@@ -45,6 +45,14 @@ def test_stretches_lie_in_their_recordings_in_order_without_overlap(shelf, lengt
 def test_an_empty_split_is_refused(shelf):
     with pytest.raises(DataError, match="shelf has no recordings in its split 'test'"):
         choose(shelf([100]), "test")
+    with pytest.raises(DataError, match="shelf has no recordings in its split 'test'"):
+        excerpts(shelf([100]), "test", 2, 50)
+
+
+def test_a_split_that_there_is_not_is_refused(shelf):
+    for chosen in (lambda: choose(shelf([9]), "tset"), lambda: excerpts(shelf([9]), "tset", 1, 9)):
+        with pytest.raises(DataError, match="there is no split 'tset': did you mean 'test'?"):
+            chosen()
 
 
 def test_the_test_split_is_held_out_where_there_is_one(shelf):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -92,34 +93,16 @@ def audition(
     folder = find_run(run)
     folder = folder.parents[1] if folder.parent.name == CHECKPOINTS else folder
     contestants = _contestants(folder)
-    first, left_out = _first(contestants, device)
-    corpus = corpus_of(first, data) if data else unchanged_corpus(first)
-    recordings = held_out(corpus, CALIBRATION_S)
-    split = split or recordings[0].recording.split
-    stage = Stage(_player(first), corpus, split, recordings, course, progress)
-    found = []
-    for number, one in enumerate(contestants, start=1):
-        if any(name == one.name for name, _ in left_out):
-            continue
-        try:
-            progress.say(f"{one.name}, {number} of {len(contestants)}")
-            found.append(_recall(folder, one, stage) or _hear(folder, one, stage, device))
-        except (RunError, DataError) as error:  # such as one that training has removed by now
-            left_out.append((one.name, str(error)))
-    for name, reason in left_out:
+    first, unfit = _first(contestants, device)
+    stage = _stage(first, data, split, course, progress)
+    fit = [one for one in contestants if one.name not in unfit]
+    found, failed = _hear_all(folder, fit, stage, device)
+    left_out = unfit | failed
+    for name, reason in left_out.items():
         progress.say(f"{name} is left out: {reason}")
     if not found:
-        raise RunError(f"no checkpoint of {folder} can be heard: {left_out[0][1]}")
-    ranked = rank(found)
-    program = Program(
-        name=first.name,
-        rate=first.rate,
-        ranked=ranked,
-        sentences=conclude(ranked),
-        expected_distance_db=stage.expected_distance_db,
-        left_out=dict(left_out),
-        words=stage.words,
-    )
+        raise RunError(f"no checkpoint of {folder} can be heard: {next(iter(left_out.values()))}")
+    program = _program(first, stage, found, left_out)
     return Auditions(write_page(program, out or folder / FOLDER), program)
 
 
@@ -129,11 +112,21 @@ def _check_course(course: Course) -> None:
             f"at least {LEAST_STREAMS} clips are needed to tell checkpoints apart, "
             f"got {course.clips}"
         )
-    if not (0 < course.clip_seconds < float("inf") and 0 < course.seconds < float("inf")):
-        raise ConfigError(
-            f"seconds of clips and of recordings must be above 0, "
-            f"got {course.clip_seconds:g} and {course.seconds:g}"
-        )
+    if not 0 < course.clip_seconds < math.inf:
+        raise ConfigError(f"clips must be longer than 0 s, got {course.clip_seconds:g}")
+    for what, length in (("recordings", course.seconds), ("prompts", course.prompt_s)):
+        if not 0 <= length < math.inf:
+            raise ConfigError(f"seconds of {what} must be at least 0, got {length:g}")
+
+
+def _stage(
+    first: Run, data: str | None, split: str | None, course: Course, progress: Progress
+) -> Stage:
+    """Return what all checkpoints are put through."""
+    corpus = corpus_of(first, data) if data else unchanged_corpus(first)
+    excerpts = held_out(corpus, CALIBRATION_S)
+    split = split or excerpts[0].recording.split
+    return Stage(_player(first), corpus, split, excerpts, course, progress)
 
 
 def _contestants(folder: Path) -> list[Contestant]:
@@ -157,18 +150,18 @@ def _contestants(folder: Path) -> list[Contestant]:
     return found
 
 
-def _first(contestants: Sequence[Contestant], device: str) -> tuple[Run, list[tuple[str, str]]]:
-    """Open the first that can be opened; tell why others could not."""
-    left_out = []
+def _first(contestants: Sequence[Contestant], device: str) -> tuple[Run, dict[str, str]]:
+    """Open the first that can be opened; tell why others could not, by their names."""
+    left_out = {}
     for one in contestants:
         try:
             opened = load(one.path, device)
             _player(opened)
         except RunError as error:
-            left_out.append((one.name, str(error)))
+            left_out[one.name] = str(error)
         else:
             return opened, left_out
-    raise RunError(f"no checkpoint can be opened: {left_out[0][1]}")
+    raise RunError(f"no checkpoint can be opened: {next(iter(left_out.values()))}")
 
 
 def _player(run: Run) -> AutoregressiveModel:
@@ -186,6 +179,35 @@ def _player(run: Run) -> AutoregressiveModel:
             f"typica evaluate"
         )
     return model
+
+
+def _hear_all(
+    folder: Path, contestants: Sequence[Contestant], stage: Stage, device: str
+) -> tuple[list[Audition], dict[str, str]]:
+    """Hear one after another, or recall what was heard; tell why others could not be."""
+    found, left_out = [], {}
+    for number, one in enumerate(contestants, start=1):
+        stage.progress.say(f"{one.name}, {number} of {len(contestants)}")
+        try:
+            found.append(_recall(folder, one, stage) or _hear(folder, one, stage, device))
+        except (RunError, DataError) as error:  # such as one that training has removed by now
+            left_out[one.name] = str(error)
+    return found, left_out
+
+
+def _program(
+    first: Run, stage: Stage, found: Sequence[Audition], left_out: Mapping[str, str]
+) -> Program:
+    ranked = rank(found)
+    return Program(
+        name=first.name,
+        rate=first.rate,
+        ranked=ranked,
+        sentences=conclude(ranked),
+        expected_distance_db=stage.expected_distance_db,
+        left_out=left_out,
+        words=stage.words,
+    )
 
 
 def _hear(folder: Path, one: Contestant, stage: Stage, device: str) -> Audition:

@@ -42,7 +42,8 @@ def evaluate(
 
     With --checkpoints all of them play by themselves and are ranked: by the share of the time in
     silence, loops, noise and other traps, then by their distance from recordings, then by bits.
-    What is found is kept, and not done again. Traps and bits are of the split valid, then.
+    What is found is kept, and not done again. Traps and bits are of the split valid, then: go
+    along all of it with --seconds 0.
 
     Examples:
         typica evaluate my_album --open

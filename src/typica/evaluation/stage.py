@@ -20,12 +20,14 @@ from typica.data.stretch import Stretch
 from typica.evaluation.bits import Bits
 from typica.evaluation.free_running import Played, play
 from typica.evaluation.health import spectral_distance_db
-from typica.evaluation.stretches import excerpts
+from typica.evaluation.stretches import choose, excerpts
 from typica.evaluation.trap_limits import after, sound_limits, with_band
+from typica.typicality.monitor.grid import Grid
 from typica.typicality.monitor.hearing import Heard, hear
 from typica.typicality.monitor.monitor import Monitor
 
 PIECE_S = 15.0  # of a recording: two blocks of the monitor's calibration
+MOST_COMPARED = 40  # pieces, with which the sound of streams is compared: ten minutes
 WARM_S = 4.0  # of the past, at most, that a model hears before a piece
 
 
@@ -33,7 +35,7 @@ class Course(NamedTuple):
     """How much is asked of each checkpoint.
 
     Attributes:
-        seconds: Of held-out recordings that it goes along.
+        seconds: Of held-out recordings that it goes along; 0 for all of them.
         clips: Streams that it plays.
         clip_seconds: Of each.
         seed: Of their randomness.
@@ -91,9 +93,7 @@ class Stage:
         """
         self.model, self.corpus, self.split = model, corpus, split
         self.recordings, self.course, self.progress = recordings, course, progress
-        count = max(1, round(course.seconds / PIECE_S))
-        length = round(min(PIECE_S, course.seconds) * corpus.rate)
-        self.pieces = excerpts(corpus, split, count, length)
+        self.pieces = _pieces(corpus, split, course.seconds)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -120,8 +120,12 @@ class Stage:
 
     @cached_property
     def real(self) -> list[Tensor]:
-        """The pieces of recordings, as coarse as the model hears them, each (1, time)."""
-        sounds = (self.corpus.audio(*one) for one in self.pieces)
+        """Pieces of recordings, as coarse as the model hears them, each (1, time).
+
+        At most 40, spread over all.
+        """
+        chosen = self.pieces[:: math.ceil(len(self.pieces) / MOST_COMPARED)]
+        sounds = (self.corpus.audio(*one) for one in chosen)
         return [self.model.render(self.model.symbols(one[None]))[0].cpu() for one in sounds]
 
     @cached_property
@@ -193,3 +197,11 @@ class Stage:
         warm = min(-(-past // grid.tick), piece.start // grid.tick)
         audio = self.corpus.audio(piece.recording, piece.start - warm * grid.tick, piece.stop)
         return after(hear(engine, audio, grid), warm)
+
+
+def _pieces(corpus: Corpus, split: str, seconds: float) -> list[Stretch]:
+    """Choose pieces that lie all over a split, or all of it for 0 seconds."""
+    if not seconds:  # of recordings' ends, what is shorter than a tick is no piece
+        return [one for one in choose(corpus, split) if one.length >= Grid(corpus.rate).tick]
+    count = max(1, round(seconds / PIECE_S))
+    return excerpts(corpus, split, count, round(min(PIECE_S, seconds) * corpus.rate))

@@ -28,6 +28,17 @@ def choose(corpus: Corpus, split: str, seconds: float | None = None) -> list[Str
     Raises:
         DataError: The split is empty, or there is no such split.
     """
+    recordings = _recordings(corpus, split)
+    total = sum(recording.length for recording in recordings)
+    if seconds is None or seconds * corpus.rate >= total:
+        return _tile(recordings, round(LONGEST_S * corpus.rate))
+    shortest, longest = SPREAD_S
+    each = min(seconds, max(shortest, min(longest, seconds / SPREAD_COUNT)))
+    count, length = max(1, int(seconds / each)), max(1, int(each * corpus.rate))
+    return _spread(recordings, total, count, length)
+
+
+def _recordings(corpus: Corpus, split: str) -> list[Recording]:
     if split not in SPLITS:
         raise DataError(f"there is no split {split!r}: {did_you_mean(split, SPLITS)}")
     recordings = corpus.recordings(split)
@@ -36,13 +47,7 @@ def choose(corpus: Corpus, split: str, seconds: float | None = None) -> list[Str
             f"corpus {corpus.name} has no recordings in its split {split!r}: "
             f"prepare more recordings, or choose another split"
         )
-    total = sum(recording.length for recording in recordings)
-    if seconds is None or seconds * corpus.rate >= total:
-        return _tile(recordings, round(LONGEST_S * corpus.rate))
-    shortest, longest = SPREAD_S
-    each = min(seconds, max(shortest, min(longest, seconds / SPREAD_COUNT)))
-    count, length = max(1, int(seconds / each)), max(1, int(each * corpus.rate))
-    return _spread(recordings, total, count, length)
+    return recordings
 
 
 def held_out_split(corpus: Corpus) -> str:
@@ -88,8 +93,11 @@ def excerpts(corpus: Corpus, split: str, count: int, length: int) -> list[Stretc
     """Choose the middles of `count` recordings, spread evenly over those of a split.
 
     Shorter recordings give what they have; few recordings come again.
+
+    Raises:
+        DataError: The split is empty, or there is no such split.
     """
-    recordings = corpus.recordings(split)
+    recordings = _recordings(corpus, split)
     chosen = [recordings[number * len(recordings) // count] for number in range(count)]
     starts = [max(0, (one.length - length) // 2) for one in chosen]
     return [
