@@ -4,10 +4,12 @@ import pytest
 import torch
 
 import typica
+from typica.actions import load
 from typica.core import registry
 from typica.core.errors import ConfigError, RunError
 from typica.core.randomness import seeded
 from typica.core.run import Run, write_model
+from typica.engines import compile
 
 SETTINGS = {"stacks": 1, "layers": 4, "channels": 8, "gate": 8, "skip": 8, "head": [8]}
 
@@ -53,3 +55,24 @@ def test_a_run_has_an_engine_that_goes_on_from_its_own_states(run):
 
     assert again.symbols.shape == (2, 30)
     assert again.state.time == 60
+
+
+def test_sampling_again_compiles_nothing_again(run, monkeypatch):
+    opened, compiled = typica.load(run), []
+    monkeypatch.setattr(load, "compile", lambda *a, **k: compiled.append(k) or compile(*a, **k))
+
+    for _ in range(3):
+        opened.sample(0.01)
+    opened.engine(backend="torch")
+
+    assert [asked["backend"] for asked in compiled] == ["auto", "torch"]
+
+
+def test_what_was_trained_further_is_compiled_again(run):
+    opened = typica.load(run)
+    before = opened.sample(0.05)
+
+    opened.model.head.last.bias.data[200] += 100  # which no version counter tells
+
+    assert not torch.equal(opened.sample(0.05), before)
+    assert (opened.model.symbols(opened.sample(0.05)) == 200).all()

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from typica.core import run as core
 from typica.core.condition import Condition, to_device
 from typica.core.engine import Engine
+from typica.core.engine_state import model_digest
+from typica.core.model import AutoregressiveModel
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded
 from typica.decoding.sampling import draw_samples
-from typica.engines.compiler import Backend, Weights, compile, engine_for
+from typica.engines.compiler import Backend, Weights, compile
 
 
 class LoadedRun(core.Run):
@@ -27,11 +32,25 @@ class LoadedRun(core.Run):
     ) -> Engine:
         """Return an engine of the model; see `typica.engines.compiler`.
 
+        Asked again, it is the same, unless the model's weights have changed or been moved.
+
         Raises:
             ConfigError: The system is not autoregressive, or no engine is as asked for.
             RunError: A weight is not a number.
         """
-        return compile(self.model, weights=weights, backend=backend, threads=threads)
+        threads = threads or torch.get_num_threads()
+        asked = weights, backend, threads
+        # Versions of parameters would not do: `parameter.data` changes behind them.
+        model = model_digest(self.model), next(self.model.parameters()).device
+        known, engine = self._engines.get(asked, (None, None))
+        if engine is None or known != model:
+            engine = compile(self.model, weights=weights, backend=backend, threads=threads)
+            self._engines[asked] = model, engine
+        return engine
+
+    @cached_property
+    def _engines(self) -> dict[tuple[Any, ...], tuple[Any, Engine]]:
+        return {}
 
     def sample(
         self,
@@ -67,7 +86,7 @@ class LoadedRun(core.Run):
             generator=seeded(seed, self.device),
             prompt=prompt,
             condition=to_device(condition, self.device),
-            engine=engine_for(self.model),
+            engine=self.engine() if isinstance(self.model, AutoregressiveModel) else None,
             progress=progress,
         ).audio
 
