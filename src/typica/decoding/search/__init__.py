@@ -1,0 +1,1 @@
+"""Searches for likely sequences, and draws of several at once."""
