@@ -15,7 +15,7 @@ from typica.engines.gated.layout import (
     pack_int8,
     sizes,
 )
-from typica.engines.gated.memory import LINE, streaming
+from typica.engines.gated.memory import LINE, Pile, streaming
 
 
 def noise(*shape):
@@ -24,7 +24,7 @@ def noise(*shape):
 
 def read_matrix(layout, place, rows, columns):
     """Undo panels: a matrix (rows, columns) that was placed."""
-    flat, panels = np.concatenate(layout.matrices)[place:], []
+    flat, panels = layout.matrices.values[place:], []
     for begin in range(0, columns, PANEL):
         width = min(PANEL, columns - begin)
         panels.append(flat[: rows * width].reshape(rows, width))
@@ -33,7 +33,7 @@ def read_matrix(layout, place, rows, columns):
 
 
 def read_fixed(layout, place, count):
-    return np.concatenate(layout.fixed)[place : place + count]
+    return layout.fixed.values[place : place + count]
 
 
 def test_a_matrix_lies_in_panels_padded_with_zeros():
@@ -157,22 +157,35 @@ def test_sizes_are_those_of_the_network(settings, expected):
         assert found["LABEL"] == model.config.label_channels
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.uint16, np.int8])
+def test_a_pile_holds_what_was_put_on_it_however_much_it_is(dtype):
+    pile = Pile(dtype)
+    parts = [(1000 * noise(3, size)).astype(dtype) for size in (1, 50, 7, 100_000, 2)]
+
+    places = [pile.add(part) for part in parts]
+
+    assert pile.values.dtype == dtype
+    assert pile.size == len(pile.values) == sum(part.size for part in parts)
+    for place, part in zip(places, parts, strict=True):
+        np.testing.assert_array_equal(pile.values[place : place + part.size], part.ravel())
+
+
 def test_streamed_arrays_hold_what_they_did_and_begin_a_line():
-    kinds = [[noise(3), noise(5)], [np.arange(-4, 9, dtype=np.int8)], [noise(100)]]
+    kinds = [noise(8), np.arange(-4, 9, dtype=np.int8), noise(100)]
 
     placed = streaming(*kinds)
 
-    for found, parts in zip(placed, kinds, strict=True):
-        np.testing.assert_array_equal(found, np.concatenate(parts))
-        assert found.dtype == parts[0].dtype
+    for found, part in zip(placed, kinds, strict=True):
+        np.testing.assert_array_equal(found, part)
+        assert found.dtype == part.dtype
         assert found.ctypes.data % LINE == 0
     placed[0][:] = 0
-    np.testing.assert_array_equal(placed[1], kinds[1][0])  # they do not overlap
-    np.testing.assert_array_equal(placed[2], kinds[2][0])
+    np.testing.assert_array_equal(placed[1], kinds[1])  # they do not overlap
+    np.testing.assert_array_equal(placed[2], kinds[2])
 
 
 def test_streamed_memory_lives_as_long_as_an_array_of_it():
-    (array,) = streaming([noise(1 << 20)])
+    (array,) = streaming(noise(1 << 20))
     view = array[10:20]
     del array
 

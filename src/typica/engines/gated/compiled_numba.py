@@ -46,7 +46,7 @@ class NumbaKernel:
         self.name = f"numba, float32, {32 * LANES} bits"
         # The code knows addresses alone: these are kept as long as it may be called.
         self._kept: list[NDArray[Any]] = []
-        matrices, fixed = streaming(layout.matrices, layout.fixed)
+        matrices, fixed = streaming(layout.matrices.values, layout.fixed.values)
         self.bytes = matrices.nbytes + fixed.nbytes
         self._network = self._constants(self._keep(fixed), self._keep(matrices))
 

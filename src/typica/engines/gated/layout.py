@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from typica.engines.gated.job import Floats
+from typica.engines.gated.memory import Pile
 from typica.layers.gated import GatedLayer, GatedStack
 from typica.layers.gated_network import GatedNetwork, Reading
 
@@ -40,9 +41,13 @@ class Layout:
 
     pad: int
     kind: Weights
-    fixed: list[Floats] = field(default_factory=list)
-    matrices: list[NDArray[Any]] = field(default_factory=list)
+    fixed: Pile = field(init=False)
+    matrices: Pile = field(init=False)
     shapes: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        stored = {"float32": np.float32, "bfloat16": np.uint16, "int8": np.int8}
+        self.fixed, self.matrices = Pile(np.float32), Pile(stored[self.kind])
 
     def wide(self, width: int) -> int:
         """Return a width with its padding."""
@@ -50,18 +55,15 @@ class Layout:
 
     def keep(self, values: Floats) -> int:
         """Store floats, the last axis padded; return where."""
-        place = sum(part.size for part in self.fixed)
-        padded = _padded(values, values.shape[-1], self.wide(values.shape[-1]))
-        self.fixed.append(padded.ravel())
-        return place
+        return self.fixed.add(_padded(values, values.shape[-1], self.wide(values.shape[-1])))
 
     def place(self, matrix: Floats, rows: int | None = None) -> int:
         """Store a matrix (inputs, outputs), padded to `rows` and whole vectors; return where."""
-        place = sum(part.size for part in self.matrices)
+        place = self.matrices.size
         wide = np.zeros((rows or len(matrix), self.wide(matrix.shape[1])), np.float32)
         wide[: len(matrix), : matrix.shape[1]] = matrix
-        panels = [wide[:, begin : begin + PANEL] for begin in range(0, wide.shape[1], PANEL)]
-        self.matrices.append(np.concatenate([self._stored(panel) for panel in panels]))
+        for begin in range(0, wide.shape[1], PANEL):
+            self.matrices.add(self._stored(wide[:, begin : begin + PANEL]))
         return place
 
     def _stored(self, panel: Floats) -> NDArray[Any]:

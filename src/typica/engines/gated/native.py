@@ -38,7 +38,7 @@ class NativeKernel:
         self.shapes = layout.shapes
         self.name = f"C++, {weights}, {VECTORS[lanes]}"
         self._library = build.library(header(layout) + _text())
-        self._matrices, self._fixed = streaming(layout.matrices, layout.fixed)
+        self._matrices, self._fixed = streaming(layout.matrices.values, layout.fixed.values)
         self.bytes = self._fixed.nbytes + self._matrices.nbytes
 
     def run(self, job: Job, begin: int, end: int) -> None:
