@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -63,6 +64,123 @@ def test_a_watched_stream_tells_its_readings(call, run, tmp_path):
     assert all(least <= mean + 1e-9 <= most + 2e-9 for least, mean, most in readings.values())
 
 
+def heard(path):
+    return soundfile.read(path, dtype="int16")[0]
+
+
+@pytest.mark.parametrize("engine", ["auto", "torch"])
+def test_a_stream_that_stops_and_goes_on_is_the_unbroken_one(call, run, tmp_path, engine):
+    settings = ("--no-monitor", "--seed", 3, "--engine", engine)
+    whole, first, second, third = (tmp_path / f"{name}.wav" for name in "wabc")
+    state = ("--state", tmp_path / "state")
+    save = ("--save-state", tmp_path / "state")
+
+    call("stream", run, *settings, "--seconds", 0.3, "-o", whole)
+    call("stream", run, *settings, "--seconds", 0.07, "-o", first, *save)
+    go_on = ("--no-monitor", "--engine", engine, *state)
+    call("stream", run, *go_on, "--seconds", 0.11, "-o", second, *save)
+    status, _, said = call("stream", run, *go_on, "--seconds", 0.12, "-o", third)
+
+    assert status == 0, said
+    parts = [heard(path) for path in (first, second, third)]
+    assert [len(part) for part in parts] == [560, 880, 960]
+    np.testing.assert_array_equal(np.concatenate(parts), heard(whole))
+
+
+def test_a_watched_stream_goes_on_as_well(call, run, tmp_path):
+    whole, first, second = (tmp_path / f"{name}.wav" for name in "wab")
+
+    call("stream", run, "--seconds", 3, "-o", whole)
+    call("stream", run, "--seconds", 1.3, "-o", first, "--save-state", tmp_path / "state")
+    call("stream", run, "--seconds", 1.7, "-o", second, "--state", tmp_path / "state")
+
+    np.testing.assert_array_equal(np.concatenate([heard(first), heard(second)]), heard(whole))
+
+
+def test_a_seed_beside_a_state_is_another_continuation(call, run, tmp_path):
+    call("stream", run, *SHORT, "-o", tmp_path / "a.wav", "--save-state", tmp_path / "state")
+    for name, seed in (("b", []), ("c", ["--seed", 5]), ("d", ["--seed", 5])):
+        go_on = ("--state", tmp_path / "state", *seed)
+        call("stream", run, *SHORT, *go_on, "-o", tmp_path / f"{name}.wav")
+
+    same, other, again = (heard(tmp_path / f"{name}.wav") for name in "bcd")
+    assert not np.array_equal(same, other)
+    np.testing.assert_array_equal(other, again)
+
+
+def test_rounded_weights_say_what_they_cost(call, run, tmp_path):
+    status, _, said = call("stream", run, *SHORT, "-o", tmp_path / "a.wav", "--weights", "int8")
+
+    assert status == 0, said
+    assert "bits a sample" in said
+    assert soundfile.info(tmp_path / "a.wav").frames == RATE / 2
+
+
+def test_processors_are_told_to_torch(call, run, tmp_path):
+    import torch
+
+    asked = ("--engine", "torch", "--threads", 2, "--seconds", 0.05, "-o", tmp_path / "a.wav")
+    status, _, said = call("stream", run, "--no-monitor", *asked)
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    assert (status, threads) == (0, 2)
+    assert "computed by torch" in said
+
+
+def test_what_is_left_can_be_written_or_nothing_begins(call, run, tmp_path, monkeypatch):
+    monkeypatch.setattr("typica.actions.stream.load", None)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "music").mkdir()
+    for option, place, sentence in (
+        ("--report", tmp_path / "file" / "report.json", "cannot write"),
+        ("--report", tmp_path / "music", "it is a folder"),
+        ("--save-state", tmp_path / "file" / "state", "cannot write"),
+        ("--save-state", tmp_path / "music", "is there and is no state of a stream"),
+        ("--state", tmp_path / "music", "is no state of a stream: --save-state writes one"),
+    ):
+        status, _, said = call("stream", run, *SHORT, "-o", tmp_path / "a.wav", option, place)
+        assert (status, said.count("\n")) == (2, 1)
+        assert sentence in said
+
+
+@pytest.mark.parametrize("option", [("--prompt", "riff.wav"), ("--label", "piano")])
+def test_a_state_is_not_told_again_how_it_began(call, run, tmp_path, option):
+    call("stream", run, *SHORT, "-o", tmp_path / "a.wav", "--save-state", tmp_path / "state")
+    status, _, said = call("stream", run, "--state", tmp_path / "state", *option)
+    assert status == 2
+    assert f"--state goes on as that stream began: leave {option[0]} out" in said
+
+
+def test_without_the_packages_of_http_nothing_begins(call, run, monkeypatch):
+    monkeypatch.setattr("typica.actions.stream.load", None)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    status, _, said = call("stream", run, "--http", "127.0.0.1:0")
+    assert status == 2
+    assert "pip install 'typica[studio]'" in said
+    assert said.count("\n") == 1
+
+
+def test_the_error_of_the_stream_comes_before_that_of_its_report(call, run, tmp_path, monkeypatch):
+    from typica.core.files import DiskError
+    from typica.streaming.errors import StreamError
+    from typica.streaming.recording import Recording
+
+    def fail(error):
+        def fail(*_):
+            raise error
+
+        return fail
+
+    monkeypatch.setattr(Recording, "play", fail(StreamError("the stream broke")))
+    monkeypatch.setattr("typica.actions.stream.write_json", fail(DiskError("no report")))
+    told = ("-o", tmp_path / "a.wav", "--report", tmp_path / "report.json")
+    status, _, said = call("stream", run, *SHORT, *told)
+
+    assert status == 2
+    assert "the stream broke" in said.splitlines()[-1]
+
+
 @pytest.fixture
 def start(run):
     """Start the command in a process of its own."""
@@ -93,6 +211,40 @@ def test_ctrl_c_is_a_good_end(start, tmp_path):
     assert said.startswith("streamed ")
     assert soundfile.info(tmp_path / "a.wav").duration > 1
     assert json.loads((tmp_path / "report.json").read_text())["seconds"] > 1
+
+
+def test_a_full_disk_is_a_sentence_and_what_was_written_is_whole(call, run, start, tmp_path):
+    call("stream", run, *SHORT, "-o", tmp_path / "a.wav")  # what is compiled needs room as well
+
+    def little_room():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    process = start("-o", tmp_path / "b.wav", preexec_fn=little_room)
+    _, said = process.communicate(timeout=60)
+
+    assert process.returncode == 2
+    assert "b.wav ends early, at 6." in said.splitlines()[-1]
+    assert "Traceback" not in said
+    assert 45_000 < soundfile.info(tmp_path / "b.wav").frames < 50_000
+
+
+def test_ctrl_c_leaves_a_state_that_goes_on_where_the_file_ends(call, start, run, tmp_path):
+    settings = ("-o", tmp_path / "a.wav", "--seed", "1", "--save-state", tmp_path / "state")
+    process = start(*settings)
+    for line in process.stderr:
+        if "times real time" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    go_on = ("--state", tmp_path / "state", "-o", tmp_path / "b.wav")
+    call("stream", run, *SHORT, *go_on)
+
+    first, second = heard(tmp_path / "a.wav"), heard(tmp_path / "b.wav")
+    length = (len(first) + len(second)) / RATE
+    whole = ("--no-monitor", "--seed", 1, "--seconds", length, "-o", tmp_path / "w.wav")
+    call("stream", run, *whole)
+    np.testing.assert_array_equal(np.concatenate([first, second]), heard(tmp_path / "w.wav"))
 
 
 def test_it_is_heard_over_http_until_it_is_ended(start):

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from typica.core.files import DiskError, digest, replacing, write_json
+from typica.core.files import DiskError, check_writable, digest, replacing, write_json
 
 
 def half_write(path, error):
@@ -86,3 +86,16 @@ def refuse_once(end):
         real(source, target)
 
     return replace
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_work_is_done_for_it(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "report.json").mkdir()
+    with pytest.raises(DiskError, match="report.json: it is a folder"):
+        check_writable(tmp_path / "report.json")
+    with pytest.raises(DiskError, match="cannot write .*a.json: "):
+        check_writable(tmp_path / "file" / "a.json")
+
+    check_writable(tmp_path / "new" / "a.json")
+
+    assert list((tmp_path / "new").iterdir()) == []

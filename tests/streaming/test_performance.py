@@ -11,7 +11,8 @@ from typica.core import registry
 from typica.core.engine import StepEngine
 from typica.core.errors import ConfigError
 from typica.core.randomness import seeded
-from typica.streaming.performance import Performance, crossfade, crossfade_gains
+from typica.streaming.crossfade import crossfade, crossfade_gains
+from typica.streaming.performance import Performance
 from typica.streaming.rescue import FAILURES, FRESH_STARTS, KEPT, Rescue
 from typica.typicality.monitor.grid import Grid
 from typica.typicality.monitor.monitor import Monitor
@@ -173,7 +174,7 @@ def test_a_stream_that_falls_silent_sounds_again_even_where_rescues_pause():
 
 def test_rescues_go_further_back_each_time_and_then_start_afresh():
     watch = WATCHING.begin()
-    rescue = Rescue(RATE, ToyState(torch.tensor([128])), watch)
+    rescue = Rescue.begin(RATE, ToyState(torch.tensor([128])), watch)
     for time in range(0, 60 * RATE, TICK):
         watch.at = time
         rescue.keep(ToyState(torch.tensor([128]), time), watch)
@@ -194,7 +195,7 @@ def test_memory_is_bounded():
     for _ in islice(performance, 500):
         pass
 
-    assert len(performance._rescue._kept) <= KEPT
+    assert len(performance._rescue.kept) <= KEPT
     assert len(performance._ready) <= 1
     rows = performance._watch._ledger.rows
     assert rows.base is None or rows.base.size <= 2 * rows.size

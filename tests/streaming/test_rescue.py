@@ -32,7 +32,7 @@ class Stream:
     def __init__(self):
         self.watch = WATCHING.begin()
         self.beginning = ToyState(torch.tensor([128]))
-        self.rescue = Rescue(RATE, self.beginning, self.watch)
+        self.rescue = Rescue.begin(RATE, self.beginning, self.watch)
 
     def play(self, seconds):
         for _ in range(round(seconds * RATE / TICK)):
@@ -157,4 +157,4 @@ def test_it_keeps_no_more_states_than_it_may(stream):
     stream.play(4 * KEPT * SPACING_S)
     oldest = stream.went_back_s(drift_s=KEPT * SPACING_S - 2 * SPACING_S)
     assert oldest <= KEPT * (SPACING_S + TICK / RATE)
-    assert len(stream.rescue._kept) <= KEPT
+    assert len(stream.rescue.kept) <= KEPT

@@ -3,109 +3,201 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from typica.actions.conditions import condition_for
+from typica.actions.precision import measure_precision
 from typica.actions.prompt import read_prompt
 from typica.core.engine import Engine, check_draw
-from typica.core.errors import ConfigError, RunError
-from typica.core.files import write_json
+from typica.core.errors import ConfigError, RunError, TypicaError
+from typica.core.files import check_writable, write_json
 from typica.core.model import AutoregressiveModel
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded
 from typica.core.run import Run, load
+from typica.engines.compiler import Backend, Weights
 from typica.engines.compiler import compile as compile_engine
 from typica.streaming.airing import Aired, Airing
+from typica.streaming.bookmark import check_bookmark, check_place
 from typica.streaming.chronicle import as_json
 from typica.streaming.destination import Destination
-from typica.streaming.performance import perform
+from typica.streaming.performance import Performance, perform
 from typica.streaming.server import listen
 from typica.training.interruption import Interruption
 
 
+@dataclass(frozen=True)
+class Music:
+    """What shall be played.
+
+    Attributes:
+        temperature: Below 1, the model is surer of itself.
+        seed: The same seed gives the same stream on the same machine. Left out it is 0, or with a
+            `state` the draws go on; with both, it is another continuation of the same past.
+        prompt: A recording to go on from.
+        label: Class to draw, for a run that is told labels.
+        state: Folder that another stream was told to save its state to: this one goes on from it.
+        monitor: Whether to watch for silence, loops and noise, and to go back where they begin.
+    """
+
+    temperature: float = 1.0
+    seed: int | None = None
+    prompt: Path | None = None
+    label: str | None = None
+    state: Path | None = None
+    monitor: bool = True
+
+    def check(self) -> None:
+        """Refuse what contradicts itself, and a state that is none.
+
+        Raises:
+            TypicaError: It does, or it is none.
+        """
+        check_draw(1, self.temperature)
+        if self.state is not None:
+            check_bookmark(self.state)
+        given = {"--prompt": self.prompt, "--label": self.label}
+        for option in (name for name, value in given.items() if value is not None):
+            if self.state is not None:
+                raise ConfigError(f"--state goes on as that stream began: leave {option} out")
+
+    def generator(self, device: str) -> torch.Generator | None:
+        """Return where the randomness comes from, None for where a state's stands."""
+        if self.seed is None and self.state is not None:
+            return None
+        return seeded(self.seed or 0, device)
+
+
+@dataclass(frozen=True)
+class Computing:
+    """What shall compute.
+
+    Attributes:
+        device: cpu, cuda, mps or auto.
+        weights: How an engine keeps them: see `typica.engines.compiler.compile`.
+        backend: What it computes with.
+        threads: Processors to compute on; torch's own number if left out.
+    """
+
+    device: str = "auto"
+    weights: Weights = "float32"
+    backend: Backend = "auto"
+    threads: int | None = None
+
+    def engine(self, run: Run, model: AutoregressiveModel, say: Callable[[str], None]) -> Engine:
+        """Compile a run's model; say what its weights cost if they are rounded.
+
+        Raises:
+            TypicaError: There is no such engine, or what it costs cannot be measured.
+        """
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)  # of what is drawn by the module's own steps
+        engine = compile_engine(
+            model, weights=self.weights, backend=self.backend, threads=self.threads, say=say
+        )
+        if self.weights != "float32":
+            say(measure_precision(run, engine).sentence)
+        return engine
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What shall be left when a stream has ended.
+
+    Attributes:
+        report: JSON file of all that happened, or None.
+        state: Folder for all it takes to go on from where the stream was heard to, or None.
+    """
+
+    report: Path | None = None
+    state: Path | None = None
+
+    def check(self) -> None:
+        """Refuse places that cannot be written to.
+
+        Raises:
+            TypicaError: One cannot.
+        """
+        if self.report is not None:
+            check_writable(self.report)
+        if self.state is not None:
+            check_place(self.state)
+
+    def write(
+        self, performance: Performance, aired: Aired, head: Mapping[str, Any]
+    ) -> list[TypicaError]:
+        """Write them, and return what went wrong: the stream's own errors come before."""
+        faults: list[TypicaError] = []
+        try:
+            if self.state is not None and aired.heard is not None:
+                performance.bookmark(aired.heard).save(self.state)
+        except TypicaError as error:
+            faults.append(error)
+        try:
+            if self.report is not None:
+                played = {"performance": performance.report()}
+                write_json(self.report, as_json({**head, **aired.report(), **played}))
+        except TypicaError as error:
+            faults.append(error)
+        return faults
+
+
 def stream(
     run: str | Path,
+    to: Destination = Destination(),  # noqa: B008 - it is a value
     *,
-    out: str | Path | None = None,
     http: str | None = None,
     seconds: float | None = None,
-    temperature: float = 1.0,
-    seed: int = 0,
-    monitor: bool = True,
-    report: Path | None = None,
-    segment_seconds: float | None = None,
-    keep: int | None = None,
-    format_: str | None = None,
-    prompt: Path | None = None,
-    label: str | None = None,
-    device: str = "auto",
+    music: Music = Music(),  # noqa: B008
+    computing: Computing = Computing(),  # noqa: B008
+    leaving: Traces = Traces(),  # noqa: B008
     progress: Progress = SILENT,
 ) -> Aired:
     """Stream from a run until it is long enough, or is interrupted, or nobody takes it any more.
 
-    With neither `out` nor `http` it goes to the sound card. Ctrl-C and SIGTERM end it in order:
-    what is written is whole, and the report is there.
+    Ctrl-C and SIGTERM end it in order: what is written is whole, and what shall be left is there.
 
     Args:
         run: A run or one of its checkpoints, of an autoregressive system.
-        out: A sound file, a folder for segments, or "-" for standard output.
+        to: Where it goes; the sound card, if nothing is asked for and `http` neither.
         http: Address to serve the page and the endless files at, as in "127.0.0.1:8000".
         seconds: Length; endless if left out.
-        temperature: Below 1, the model is surer of itself.
-        seed: The same seed gives the same stream on the same machine.
-        monitor: Whether to watch for silence, loops and noise, and to go back where they begin.
-        report: JSON file to write at the end, of all that happened.
-        segment_seconds: Write files of this length, one after the other.
-        keep: Segments to keep; all if left out.
-        format_: raw, wav or flac, where the name of a file does not say it.
-        prompt: A recording to go on from.
-        label: Class to draw, for a run that is told labels.
-        device: Where to compute.
+        music: What is played.
+        computing: What computes.
+        leaving: What is written at the end, also after an error.
         progress: Hears what computes, how fast, where to listen, and events as they come.
 
     Raises:
         TypicaError: Something asked for does not fit the run or this machine, or went wrong on
-            the way; the report is written nevertheless.
+            the way.
     """
-    check_draw(1, temperature)
-    opened = load(run, device)
-    length = _length(seconds, opened.rate)
-    place = Destination(None if out is None else str(out), format_, segment_seconds, keep)
-    sinks = place.sinks(length=length, served=http is not None)
+    music.check()
+    leaving.check()
     with ExitStack() as held:
         web = held.enter_context(listen(http)) if http is not None else None
-        engine = compile_engine(_autoregressive(opened), say=progress.say)
-        performance = perform(
-            engine,
-            opened,
-            temperature=temperature,
-            generator=seeded(seed, opened.device),
-            condition=condition_for(opened, 1, 1, label=label),
-            prompt=read_prompt(opened, prompt),
-            monitor=monitor,
-            progress=progress,
-        )
+        opened = load(run, computing.device)
+        model, length = _streamable(opened), _length(seconds, opened.rate)
+        sinks = to.sinks(length=length, served=web is not None)
+        engine = computing.engine(opened, model, progress.say)
+        performance = _perform(opened, engine, music, progress)
         progress.say(f"{opened.name} at {opened.rate} Hz, computed by {engine.name}")
-        airing = Airing(
-            performance,
-            sinks,
-            http=web,
-            length=length,
-            title=opened.name,
-            engine=engine.name,
-            limits=performance.limits,
-            say=progress.say,
-        )
+        about: dict[str, Any] = {
+            "title": opened.name,
+            "engine": engine.name,
+            "limits": performance.limits,
+        }
+        airing = Airing(performance, sinks, http=web, length=length, say=progress.say, **about)
         interruption = held.enter_context(Interruption())
-        aired = airing.run(lambda: interruption.asked)
-    if report is not None:
-        asked = {"temperature": temperature, "seed": seed, "label": label}
-        played = {"performance": performance.report()}
-        write_json(report, as_json(_head(opened, engine) | asked | aired.report() | played))
-    for error in aired.errors:
+        aired = airing.run(lambda: interruption.asked, to_the_end=leaving.state is not None)
+    faults = leaving.write(performance, aired, _head(opened, engine, music))
+    for error in [*aired.errors, *faults]:
         raise error
     return aired
 
@@ -119,7 +211,7 @@ def _length(seconds: float | None, rate: int) -> int | None:
     return max(1, round(seconds * rate))
 
 
-def _autoregressive(run: Run) -> AutoregressiveModel:
+def _streamable(run: Run) -> AutoregressiveModel:
     model = run.model
     if not isinstance(model, AutoregressiveModel):
         raise RunError(f"{run.system} cannot be streamed: it is not autoregressive")
@@ -131,6 +223,27 @@ def _autoregressive(run: Run) -> AutoregressiveModel:
     return model
 
 
-def _head(run: Run, engine: Engine) -> dict[str, Any]:
+def _perform(run: Run, engine: Engine, music: Music, progress: Progress) -> Performance:
+    """Begin to play, or go on from a state, which knows what the run was told."""
+    begins = music.state is None
+    return perform(
+        engine,
+        run,
+        temperature=music.temperature,
+        generator=music.generator(run.device),
+        condition=condition_for(run, 1, 1, label=music.label) if begins else None,
+        prompt=read_prompt(run, music.prompt),
+        state=music.state,
+        monitor=music.monitor,
+        progress=progress,
+    )
+
+
+def _head(run: Run, engine: Engine, music: Music) -> dict[str, Any]:
+    """Return what a report begins with."""
     ended = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"run": str(run.path), "engine": engine.name, "rate": run.rate, "ended": ended}
+    computed = {"run": str(run.path), "engine": engine.name, "rate": run.rate, "ended": ended}
+    played = asdict(music)
+    if music.state is None:
+        played["seed"] = music.seed or 0
+    return computed | played

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Argument, Option
 
@@ -23,7 +23,10 @@ def stream(
     temperature: Annotated[
         float, Option(help="Below 1 the model is surer of itself, above 1 less sure.")
     ] = 1.0,
-    seed: Annotated[int, Option(help="The same seed gives the same stream.")] = 0,
+    seed: Annotated[
+        int | None,
+        Option(help="The same seed gives the same stream; 0, or with --state its draws go on."),
+    ] = None,
     monitor: Annotated[
         bool, Option("--monitor/--no-monitor", help="Watch for silence, loops and noise.")
     ] = True,
@@ -37,7 +40,25 @@ def stream(
     ] = None,
     prompt: Annotated[Path | None, Option(help="A recording to go on from.")] = None,
     label: Annotated[str | None, Option(help="Class to draw, where a run has any.")] = None,
+    state: Annotated[
+        Path | None, Option(help="Go on where a stream stopped that was told --save-state.")
+    ] = None,
+    save_state: Annotated[
+        Path | None, Option(help="Folder to write at the end, for --state to go on from.")
+    ] = None,
     device: Annotated[str, Option(help="cpu, cuda, mps or auto.")] = "auto",
+    weights: Annotated[
+        Literal["float32", "bfloat16", "int8"],
+        Option(help="Fewer bits are faster, and it says what they cost."),
+    ] = "float32",
+    engine: Annotated[
+        Literal["auto", "c++", "numba", "torch"],
+        Option(help="What computes; auto takes the fastest."),
+    ] = "auto",
+    threads: Annotated[
+        int | None,
+        Option(min=1, help="Processors for torch; compiled, one stream is drawn by one."),
+    ] = None,
 ) -> None:
     """Play from a trained run without an end: to the sound card, a file, a pipe, over HTTP.
 
@@ -51,27 +72,27 @@ def stream(
         typica stream my_album -o - | aplay
 
         typica stream my_album -o radio/ --segment-seconds 60 --keep 10 --report report.json
+
+        typica stream my_album -o first.wav --seconds 600 --save-state evening
+
+        typica stream my_album -o second.wav --state evening --save-state evening
+
+        typica stream my_album --weights bfloat16 --engine c++
     """
     import sys
 
+    from typica.actions.stream import Computing, Destination, Music, Traces
     from typica.actions.stream import stream as act
     from typica.cli._bars import Bars
 
     aired = act(
         run,
-        out=out,
+        Destination(out, format_, segment_seconds, keep),
         http=http,
         seconds=seconds,
-        temperature=temperature,
-        seed=seed,
-        monitor=monitor,
-        report=report,
-        segment_seconds=segment_seconds,
-        keep=keep,
-        format_=format_,
-        prompt=prompt,
-        label=label,
-        device=device,
+        music=Music(temperature, seed, prompt, label, state, monitor),
+        computing=Computing(device, weights, engine, threads),
+        leaving=Traces(report, save_state),
         progress=Bars(),
     )
     print(_summary(aired), file=sys.stderr)

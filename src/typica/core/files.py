@@ -98,6 +98,23 @@ def hold(lock: IO[str], refusal: TypicaError) -> None:
         raise refusal from error
 
 
+def check_writable(path: Path) -> None:
+    """Refuse a place that no file can be written to, before work is done for it.
+
+    Raises:
+        DiskError: It is a folder, or its own folder may not be written to.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise DiskError(f"cannot write {path}: it is a folder; give the name of a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent):
+            pass
+    except OSError as error:
+        raise _explain(error, path) from error
+
+
 def write_json(path: Path, values: Any) -> None:
     """Write a JSON file, whole or not at all."""
     with replacing(path) as place:

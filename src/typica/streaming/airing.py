@@ -29,12 +29,15 @@ class Aired:
         metrics: Figures of how it went, by name.
         record: Events, and readings minute by minute.
         errors: What went wrong; the first ended it.
+        heard: Samples that it had when it was left: of what was handed out beyond them nothing
+            was heard. None where the generation broke, so that nothing goes on from there.
     """
 
     seconds: float
     metrics: Mapping[str, float]
     record: Mapping[str, Any]
     errors: Sequence[Exception]
+    heard: int | None
 
     def report(self) -> dict[str, Any]:
         """Return all of it, for a JSON file."""
@@ -87,8 +90,14 @@ class Airing:
         ]
         self._complained: set[Outlet] = set()
 
-    def run(self, asked_to_stop: Callable[[], object]) -> Aired:
-        """Stream until the end, or until all sinks have had enough, or until asked to stop."""
+    def run(self, asked_to_stop: Callable[[], object], *, to_the_end: bool = False) -> Aired:
+        """Stream until the end, or until all sinks have had enough, or until asked to stop.
+
+        Args:
+            asked_to_stop: Is asked ten times a second.
+            to_the_end: Wait for what is being generated then, however long that takes; else it
+                is left behind.
+        """
         if self.server:
             self.server.start()
             self.say(f"listen at {self.server.address}")
@@ -96,9 +105,9 @@ class Airing:
         try:
             self._watch(asked_to_stop)
         finally:
-            self._end()
+            self._end(None if to_the_end else FAREWELL_S)
         metrics, record = self.broadcast.metrics(), self.broadcast.chronicle.report()
-        return Aired(metrics["seconds"], metrics, record, self._errors())
+        return Aired(metrics["seconds"], metrics, record, self._errors(), self._heard())
 
     def _watch(self, asked_to_stop: Callable[[], object]) -> None:
         measured = False
@@ -114,11 +123,19 @@ class Airing:
         delivered = all(outlet.finished.is_set() for outlet in self.outlets)
         return delivered and (self.broadcast.finished.is_set() or not self.server)
 
-    def _end(self) -> None:
+    def _heard(self) -> int | None:
+        """Return how far those have come for whom it is; who listens from afar is not asked."""
+        if self.broadcast.error is not None:
+            return None
+        if self.server or not self.outlets:
+            return int(self.broadcast.metrics()["samples"])
+        return max(outlet.listener.taken for outlet in self.outlets)
+
+    def _end(self, patience_s: float | None) -> None:
         self.broadcast.stop()
         for outlet in self.outlets:
             outlet.stop()
-        self.broadcast.join(FAREWELL_S)
+        self.broadcast.join(patience_s)
         until = time.monotonic() + FAREWELL_S
         for outlet in self.outlets:
             outlet.finished.wait(max(0.0, until - time.monotonic()))

@@ -21,6 +21,7 @@ class Listener:
     Attributes:
         name: What it is, as in "/stream.wav".
         capacity: Samples that it holds at most.
+        taken: Number of the sample behind the last block that was taken out of it.
         skipped: Samples that it lost.
         underruns: Times that it ran out of sound, as far as it tells.
         own_buffer_s: Seconds that it holds on its side, as far as it tells.
@@ -31,7 +32,7 @@ class Listener:
 
     def __init__(self, name: str, capacity: int, patience: Patience) -> None:
         self.name, self.capacity, self.patience = name, capacity, patience
-        self.skipped = self.underruns = 0
+        self.taken = self.skipped = self.underruns = 0
         self.own_buffer_s = 0.0
         self.dropped = self.ended = False
         self.awake: Callable[[], None] = _nobody
@@ -59,13 +60,13 @@ class Listener:
     def take(self) -> Block | None:
         """Return the next block, or None if none is there."""
         with self._changed:
-            return self._pop() if self._blocks else None
+            return self._next()
 
     def wait(self) -> Block | None:
         """Return the next block as soon as there is one, or None at the end of the stream."""
         with self._changed:
             self._changed.wait_for(lambda: self._blocks or self.ended)
-            return self._pop() if self._blocks else None
+            return self._next()
 
     def end(self) -> None:
         """Tell it that no more blocks will come; those in it may still be heard."""
@@ -95,6 +96,13 @@ class Listener:
     def _forget(self) -> None:
         self._blocks.clear()
         self._waiting = 0
+
+    def _next(self) -> Block | None:
+        if not self._blocks:
+            return None
+        block = self._pop()
+        self.taken = block.at + len(block.audio)
+        return block
 
     def _pop(self) -> Block:
         block = self._blocks.popleft()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -20,10 +21,12 @@ from torch import Tensor
 
 from typica.core.condition import Condition
 from typica.core.engine import Engine, EngineState
-from typica.core.errors import ConfigError
+from typica.core.errors import ConfigError, RunError
 from typica.core.progress import SILENT, Progress
 from typica.core.run import Run
 from typica.streaming.block import Block
+from typica.streaming.bookmark import Bookmark, read_bookmark
+from typica.streaming.crossfade import crossfade, crossfade_gains
 from typica.streaming.monitoring import monitor_for
 from typica.streaming.rescue import Rescue
 from typica.typicality.monitor.grid import Grid
@@ -32,6 +35,7 @@ from typica.typicality.monitor.monitor import Monitor
 from typica.typicality.monitor.watch import Alarm
 
 FADE_S = 0.05
+UNHEARD_S = 30.0  # that may lie between the drawing and the hearing: more than sinks hold
 BLOCK_TICKS = 2
 
 Event = Mapping[str, object]
@@ -66,6 +70,7 @@ class Performance:
         generator: torch.Generator | None = None,
         condition: Condition | None = None,
         prompt: Tensor | None = None,
+        bookmark: Bookmark | None = None,
         block: int | None = None,
     ) -> None:
         """Get ready to play.
@@ -75,13 +80,17 @@ class Performance:
             rate: Hertz of what it draws.
             monitor: Watches; None plays whatever comes.
             temperature: 1 draws what the model says.
-            generator: Where all randomness comes from: one seed gives one stream.
+            generator: Where all randomness comes from: one seed gives one stream. With a
+                bookmark, the draws that it stopped at go on if this is left out.
             condition: What the model is told, for one stream.
             prompt: Audio to go on from, (1, channels, time); it is not played.
+            bookmark: Where another performance stopped: this one goes on from there, told what
+                that one was told.
             block: Samples of a block; two ticks, about a quarter of a second, if left out.
 
         Raises:
             ConfigError: The monitor is of another rate, or a block holds nothing.
+            RunError: The bookmark is of another rate, or its draws are another device's.
         """
         if monitor is not None and monitor.rate != rate:
             raise ConfigError(f"the monitor is for {monitor.rate} Hz, the stream has {rate} Hz")
@@ -93,15 +102,58 @@ class Performance:
             raise ConfigError(f"a block must hold at least 1 sample, got {block}")
         self._tick = grid.tick
         self._fade = crossfade_gains(min(grid.tick, round(FADE_S * rate)))
-        beginning = engine.start(1, condition=condition, prompt=prompt)
-        self._state: EngineState = beginning
-        self._watch = monitor.begin() if monitor else None
-        self._rescue = Rescue(rate, beginning, self._watch) if self._watch else None
         self._ready: deque[Tick] = deque()
+        self._newest: deque[NDArray[np.float32]] = deque()
         self._made = self._given = self._alarmed = 0
         self._reading: Mapping[str, float] = {}
         self._kinds: Counter[str] = Counter()
         self._open = True
+        if bookmark is None:
+            self._begin(engine.start(1, condition=condition, prompt=prompt))
+        else:
+            self._go_on(bookmark)
+
+    def _begin(self, state: EngineState) -> None:
+        self._state = state
+        self._watch = self.monitor.begin() if self.monitor else None
+        self._rescue = Rescue.begin(self.rate, state, self._watch) if self._watch else None
+
+    def _go_on(self, bookmark: Bookmark) -> None:
+        """Take up what another performance left."""
+        if bookmark.rate != self.rate:
+            raise RunError(f"the stream was at {bookmark.rate} Hz, the run is at {self.rate} Hz")
+        self._begin(bookmark.state)
+        if self.monitor and bookmark.watch and bookmark.rescue:
+            self._watch, self._rescue = bookmark.watch.copy(), bookmark.rescue.copy()
+        if self.generator is None:
+            self.generator = bookmark.generator(self.engine.device)
+        if len(bookmark.unheard):
+            self._made = len(bookmark.unheard)
+            self._newest.append(bookmark.unheard)
+            self._ready.append(Tick(bookmark.unheard, {}, []))
+
+    def bookmark(self, heard: int) -> Bookmark:
+        """Return where it stands, for another performance to go on from.
+
+        Args:
+            heard: Samples that were heard. What was drawn beyond them, up to the last 30 s, is
+                kept: it comes first.
+
+        Raises:
+            ConfigError: It draws from the global generator, which is not its own.
+        """
+        if self.generator is None:
+            raise ConfigError("a stream without a generator of its own has no place to go on from")
+        drawn = np.concatenate([np.zeros(0, np.float32), *self._newest])
+        return Bookmark(
+            self.rate,
+            self._state,
+            drawn[len(drawn) - min(len(drawn), max(0, self._made - heard)) :],
+            self.generator.get_state(),
+            self.generator.device.type,
+            self._watch.copy() if self._watch else None,
+            self._rescue.copy() if self._rescue else None,
+        )
 
     @property
     def limits(self) -> Mapping[str, tuple[float | None, float | None]]:
@@ -131,11 +183,8 @@ class Performance:
         return Block(np.concatenate(parts), at, self._reading, events)
 
     def close(self) -> None:
-        """Let go of all states."""
+        """Play no more; where it stands can still be marked."""
         self._open = False
-        self._ready.clear()
-        if self._rescue:
-            self._rescue.forget()
 
     def __enter__(self) -> Self:
         return self
@@ -169,6 +218,9 @@ class Performance:
         if self._rescue is not None and self._watch is not None:
             self._rescue.keep(self._state, self._watch)
         self._made += self._tick
+        self._newest.append(audio)
+        while sum(map(len, self._newest)) - len(self._newest[0]) >= UNHEARD_S * self.rate:
+            self._newest.popleft()
         return Tick(audio, self._shown(), events)
 
     def _draw(self) -> tuple[NDArray[np.float32], Alarm | None]:
@@ -204,21 +256,6 @@ class Performance:
         return {name: mark.value for name, mark in reading.items()}
 
 
-def crossfade_gains(length: int) -> NDArray[np.float32]:
-    """Return gains of what goes and what comes, (2, length): their squares sum to 1."""
-    angle = (np.arange(length) + 0.5) / length * np.pi / 2
-    return np.stack([np.cos(angle), np.sin(angle)]).astype(np.float32)
-
-
-def crossfade(
-    going: NDArray[np.float32], coming: NDArray[np.float32], gains: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Fade from one sound to another at its beginning, both of shape (samples,)."""
-    length = gains.shape[1]
-    mixed = gains[0] * going[:length] + gains[1] * coming[:length]
-    return np.concatenate([np.clip(mixed, -1, 1), coming[length:]])
-
-
 def perform(
     engine: Engine,
     run: Run,
@@ -227,6 +264,7 @@ def perform(
     generator: torch.Generator | None = None,
     condition: Condition | None = None,
     prompt: Tensor | None = None,
+    state: Path | None = None,
     monitor: bool = True,
     block: int | None = None,
     progress: Progress = SILENT,
@@ -240,16 +278,21 @@ def perform(
         engine: Of the run's model.
         run: Whose monitor watches; see `monitor_for`.
         temperature: 1 draws what the model says.
-        generator: Where all randomness comes from.
+        generator: Where all randomness comes from; left out, the draws of `state` go on.
         condition: What the model is told, for one stream.
         prompt: Audio to go on from, (1, channels, time).
+        state: Folder of a bookmark to go on from.
         monitor: Whether to watch at all.
         block: Samples of a block.
         progress: Hears of what is calibrated and of what cannot be watched.
+
+    Raises:
+        RunError: The bookmark does not fit, or is damaged.
     """
     watching = monitor_for(run, engine, progress=progress) if monitor else None
     if watching is not None and temperature != 1:
         watching = watching.without("martingale")
+    mark = None if state is None else read_bookmark(state, engine, watching, run.rate)
     return Performance(
         engine,
         rate=run.rate,
@@ -258,5 +301,6 @@ def perform(
         generator=generator,
         condition=condition,
         prompt=prompt,
+        bookmark=mark,
         block=block,
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
 
 from typica.core.engine import EngineState
 from typica.typicality.monitor.watch import Alarm, Watch
@@ -39,6 +41,27 @@ class Resort(NamedTuple):
     words: str
 
 
+@dataclass
+class Tally:
+    """How rescues have gone, in numbers and in samples.
+
+    Attributes:
+        failures: Rescues that did not hold, one after the other.
+        fresh_starts: Those that did not hold either.
+        pauses: How often rescues were given up.
+        free_for: Samples since the last rescue.
+        pause_left: Samples for which no rescue is tried.
+        last: What the watch had read when last asked.
+    """
+
+    failures: int = 0
+    fresh_starts: int = 0
+    pauses: int = 0
+    free_for: int = 0
+    pause_left: int = 0
+    last: int = 0
+
+
 class Rescue:
     """Keeps states at intervals, and chooses among them; its memory is bounded.
 
@@ -48,59 +71,66 @@ class Rescue:
     decoding itself is at fault: the stream is then left alone for a minute, and for twice as long
     each time this happens again. Where it falls silent meanwhile, it starts afresh even so: any
     sound is better, unless it has been silent from the start.
+
+    Attributes:
+        rate: Hertz.
+        beginning: Where a fresh start begins.
+        kept: The states, oldest first.
+        tally: How rescues have gone.
     """
 
-    def __init__(self, rate: int, beginning: EngineState, watch: Watch) -> None:
-        self.rate = rate
-        self._beginning = Kept(0, beginning, watch.copy())
-        self._kept: deque[Kept] = deque([self._beginning], KEPT)
-        self._failures = self._fresh_starts = self._pauses = 0
-        self._free_for = round(PROBATION_S * rate)  # samples since the last rescue
-        self._pause_left = 0
-        self._last = 0  # what the watch had read when last asked
+    def __init__(self, rate: int, beginning: Kept, kept: Iterable[Kept], tally: Tally) -> None:
+        self.rate, self.beginning, self.tally = rate, beginning, tally
+        self.kept: deque[Kept] = deque(kept, KEPT)
+
+    @classmethod
+    def begin(cls, rate: int, state: EngineState, watch: Watch) -> Self:
+        """Begin where a stream does."""
+        beginning = Kept(watch.at, state, watch.copy())
+        return cls(rate, beginning, [beginning], Tally(free_for=round(PROBATION_S * rate)))
+
+    def copy(self) -> Self:
+        """Return one that goes on from here by itself; states are values."""
+        return type(self)(self.rate, self.beginning, self.kept, replace(self.tally))
 
     def keep(self, state: EngineState, watch: Watch) -> None:
         """Keep a state, if the last was kept long enough ago. Called once a tick."""
-        passed, self._last = watch.at - self._last, watch.at
-        self._free_for += passed
-        self._pause_left = max(0, self._pause_left - passed)
-        if self._free_for >= round(PROBATION_S * self.rate) and not self._pause_left:
-            self._failures = 0
-            self._fresh_starts = 0
-        if watch.at - self._kept[-1].at >= round(SPACING_S * self.rate):
-            self._kept.append(Kept(watch.at, state, watch.copy()))
+        passed, self.tally.last = watch.at - self.tally.last, watch.at
+        self.tally.free_for += passed
+        self.tally.pause_left = max(0, self.tally.pause_left - passed)
+        if self.tally.free_for >= round(PROBATION_S * self.rate) and not self.tally.pause_left:
+            self.tally.failures = 0
+            self.tally.fresh_starts = 0
+        if watch.at - self.kept[-1].at >= round(SPACING_S * self.rate):
+            self.kept.append(Kept(watch.at, state, watch.copy()))
 
     def choose(self, alarm: Alarm) -> Resort | None:
         """Choose where to go on from; None while rescues pause."""
-        if self._pause_left:
+        if self.tally.pause_left:
             return self._break_silence(alarm)
-        if self._free_for < round(PROBATION_S * self.rate):
-            self._failures += 1
-        further = round((2**self._failures - 1) * FURTHER_S * self.rate)
-        while self._kept and self._kept[-1].at > alarm.since - further:
-            self._kept.pop()
-        if not self._kept or self._failures > FAILURES:
+        if self.tally.free_for < round(PROBATION_S * self.rate):
+            self.tally.failures += 1
+        further = round((2**self.tally.failures - 1) * FURTHER_S * self.rate)
+        while self.kept and self.kept[-1].at > alarm.since - further:
+            self.kept.pop()
+        if not self.kept or self.tally.failures > FAILURES:
             return self._start_afresh()
-        kept = self._kept[-1]
+        kept = self.kept[-1]
         self._go_on_from(kept)
         return Resort(kept, f"went {(alarm.at - kept.at) / self.rate:.1f} s back")
 
-    def forget(self) -> None:
-        """Let go of all states."""
-        self._kept.clear()
-
     def _start_afresh(self) -> Resort:
-        self._fresh_starts += 1
-        if self._fresh_starts > FRESH_STARTS:
+        self.tally.fresh_starts += 1
+        if self.tally.fresh_starts > FRESH_STARTS:
             return self._give_up()
         return self._from_the_beginning()
 
     def _from_the_beginning(self) -> Resort:
-        self._failures = 0
-        self._kept.clear()
-        self._kept.append(self._beginning)
-        self._go_on_from(self._beginning)
-        return Resort(self._beginning, "started afresh")
+        self.tally.failures = 0
+        self.kept.clear()
+        self.kept.append(self.beginning)
+        self._go_on_from(self.beginning)
+        return Resort(self.beginning, "started afresh")
 
     def _break_silence(self, alarm: Alarm) -> Resort | None:
         is_silent = alarm.silent_for >= round(SILENT_S * self.rate)
@@ -108,13 +138,13 @@ class Rescue:
         return self._from_the_beginning() if is_silent and has_sounded else None
 
     def _give_up(self) -> Resort:
-        pause = min(PAUSE_S * 2**self._pauses, LONGEST_PAUSE_S)
-        self._pauses += 1
-        self._pause_left = round(pause * self.rate)
-        self._failures = self._fresh_starts = 0
-        self._kept.append(self._beginning)
+        pause = min(PAUSE_S * 2**self.tally.pauses, LONGEST_PAUSE_S)
+        self.tally.pauses += 1
+        self.tally.pause_left = round(pause * self.rate)
+        self.tally.failures = self.tally.fresh_starts = 0
+        self.kept.append(self.beginning)
         return Resort(None, f"going back has not helped, and is not tried for {pause:.0f} s")
 
     def _go_on_from(self, kept: Kept) -> None:
-        self._free_for = 0
-        self._last = kept.at
+        self.tally.free_for = 0
+        self.tally.last = kept.at

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Self
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,6 +105,31 @@ class Watch:
     def copy(self) -> Self:
         """Return a watch that goes on from here by itself."""
         return copy.copy(self)
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Return all that it remembers, as arrays by name: `restored` goes on from them."""
+        ledger = self._ledger
+        return {
+            "counts": np.array([self.at, ledger.count, ledger.silent]),
+            "values": self._values,
+            "well": self._well,
+            "waiting": self._waiting,
+            "ear": self._ear.past,
+            "rows": ledger.rows,
+            "spectra": ledger.past,
+        }
+
+    @classmethod
+    def restored(cls, monitor: Monitor, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Return a watch that remembers what another did, of a monitor that hears alike."""
+        watch = cls(monitor)
+        watch.at, count, silent = arrays["counts"].tolist()
+        watch._values, watch._well = arrays["values"], arrays["well"]
+        watch._waiting, ear = arrays["waiting"], arrays["ear"]
+        watch._ear = replace(watch._ear, past=ear)
+        rows, past = arrays["rows"], arrays["spectra"]
+        watch._ledger = replace(watch._ledger, count=count, silent=silent, rows=rows, past=past)
+        return watch
 
     def read(
         self,
