@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from typica.core.engine import Engine, EngineState
-from typica.core.errors import ConfigError
 from typica.core.progress import SILENT, Progress
 from typica.decoding.generation import Generation, Stop, count_symbols
+from typica.decoding.search.ranking import check_length
 
 AT_ONCE = 64  # symbols between two looks at whether all sequences have ended, where they may
 
@@ -41,8 +41,7 @@ def greedy(
     Raises:
         ConfigError: `length` is below 1.
     """
-    if length < 1:
-        raise ConfigError(f"at least 1 symbol must be decoded, got {length}")
+    check_length(length)
     final, blocks = engine.model.final, []
     with progress.task("greedy decoding", total=length, unit="symbols") as task:
         for begin in range(0, length, AT_ONCE):

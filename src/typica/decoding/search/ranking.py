@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution
 
+from typica.core.engine import EngineState
 from typica.core.errors import ConfigError, RunError
 
 MOST_LEVELS = 4096  # of a mixture whose masses are listed at every step
@@ -56,6 +57,22 @@ def listed(distribution: Distribution) -> Tensor:
 def wide(device: torch.device) -> torch.dtype:
     """Return the widest float that a device has."""
     return torch.float32 if device.type == "mps" else torch.float64
+
+
+def repeated(state: EngineState, times: int) -> EngineState:
+    """Return a state with so many rows for each of its rows, side by side."""
+    return state.pick([row for row in range(state.count) for _ in range(times)])
+
+
+def check_length(length: int) -> int:
+    """Return a length, which is at least 1.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if length < 1:
+        raise ConfigError(f"at least 1 symbol must be decoded, got {length}")
+    return length
 
 
 def best_of(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ from typica.core.session import open_session
 from typica.core.temperature import check_temperature, tempered
 from typica.decoding.generation import Generation, Stop, count_symbols
 from typica.decoding.search.lineage import Lineage
-from typica.decoding.search.ranking import best_of, listed, wide
+from typica.decoding.search.ranking import best_of, check_length, listed, repeated, wide
 
 
 @torch.no_grad()
@@ -56,8 +56,9 @@ def stochastic_beam(
     Raises:
         ConfigError: A number is out of range, or the distributions cannot be listed.
     """
-    if width < 1 or length < 1:
-        raise ConfigError(f"width and length must be at least 1, got {width} and {length}")
+    check_length(length)
+    if width < 1:
+        raise ConfigError(f"width must be at least 1, got {width}")
     check_temperature(temperature)
     if temperature == 0:
         raise ConfigError("at temperature 0 nothing is drawn: beam search finds likely sequences")
@@ -97,8 +98,7 @@ class _PerturbedBeam:
     def __init__(self, engine: Engine, state: EngineState, places: int, temperature: float) -> None:
         self.final, self.temperature = engine.model.final, temperature
         self.sources, self.places, device = state.count, places, engine.device
-        rows = [row for row in range(state.count) for _ in range(places)]
-        self.session = open_session(engine, state.pick(rows))
+        self.session = open_session(engine, repeated(state, places))
         self.lineage, self.time = Lineage(), 0
         nothing = torch.full((state.count, places), -torch.inf, dtype=wide(device), device=device)
         nothing[:, 0] = 0  # all begin as one, of probability 1

@@ -23,6 +23,7 @@ from torch.distributions import Distribution
 from typica.core.condition import Condition, Need, check_condition
 from typica.core.config import Config
 from typica.core.errors import ConfigError, ShapeError
+from typica.core.hidden import HiddenStates
 from typica.core.model import EndlessModel
 from typica.expressions import learn, ref, set_param, weight_norm, zeros
 from typica.layers.distributions import Amplitude, DiscretisedLogisticMixture, Levels
@@ -146,7 +147,7 @@ class WaveNetConfig(Config):
             raise ConfigError(f"a stack has at most {MOST_LAYERS} layers: dilations double")
 
 
-class WaveNet(EndlessModel, GatedModel):
+class WaveNet(EndlessModel, GatedModel, HiddenStates):
     """See the module's docstring."""
 
     config_type = WaveNetConfig
@@ -264,6 +265,13 @@ class WaveNet(EndlessModel, GatedModel):
 
     def advance(self, previous: Tensor, state: GatedState) -> tuple[Distribution, GatedState]:
         """See `AutoregressiveModel.advance`."""
+        distribution, _, state = self.advance_hidden(previous, state)
+        return distribution, state
+
+    def advance_hidden(
+        self, previous: Tensor, state: GatedState
+    ) -> tuple[Distribution, Tensor, GatedState]:
+        """See `HiddenStates.advance_hidden`: the vectors are the sums of the skips."""
         symbols = torch.cat([state.symbols, previous], 1)
         told, context = self._told(previous, state)
         skips, histories = self.stack(self.input(symbols), state.histories, told)
@@ -274,7 +282,7 @@ class WaveNet(EndlessModel, GatedModel):
             histories=histories,
             context=context,
         )
-        return self.head(skips), state
+        return self.head(skips), skips.transpose(0, 1), state
 
     def network(self) -> GatedNetwork:
         """See `GatedModel.network`."""

@@ -1,0 +1,189 @@
+"""The hypotheses of a beam search, for several sources side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from typica.core.engine import Engine
+from typica.core.errors import ConfigError
+from typica.core.progress import Progress
+from typica.core.session import Session
+from typica.core.spread import spread as spread_of
+from typica.decoding.generation import Generation, Stop
+from typica.decoding.search.lineage import Lineage
+from typica.decoding.search.ranking import best_of, listed, wide
+from typica.decoding.search.reward import LengthReward, NoReward
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How wide a beam is, and when it stops; see `beam_search`.
+
+    Raises:
+        ConfigError: `n_best` is not from 1 to `width`.
+    """
+
+    width: int
+    n_best: int
+    reward: LengthReward = NoReward()
+    stop: Literal["bound", "pool"] = "bound"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.n_best <= self.width:
+            raise ConfigError(
+                f"a beam needs 1 <= n_best <= width, got {self.n_best} and {self.width}"
+            )
+
+
+class Ended(NamedTuple):
+    """Hypotheses that have come to an end, (sources, places) each.
+
+    Attributes:
+        score: With the reward for their length; -inf where a place is empty.
+        log_prob: Without.
+        time: Symbols.
+        parent: The row that the last symbol follows.
+        symbol: The last one.
+    """
+
+    score: Tensor
+    log_prob: Tensor
+    time: Tensor
+    parent: Tensor
+    symbol: Tensor
+
+    def with_more(self, more: Ended) -> Ended:
+        """Return the best of both, as many as there are places."""
+        joined = [torch.cat(pair, 1) for pair in zip(self, more, strict=True)]
+        _, places = best_of(joined[0], self.score.shape[1])
+        return Ended(*(column.gather(1, places) for column in joined))
+
+
+class Beam:
+    """A beam for each source that has not stopped."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        session: Session,
+        sources: int,
+        length: int,
+        rules: Rules,
+        read: Callable[[Distribution], Tensor] = listed,
+    ) -> None:
+        self.final, device = engine.model.final, engine.device
+        self.session, self.sources, self.length = session, sources, length
+        self.rules, self.read = rules, read
+        self.lineage, self.time = Lineage(), 0
+        self.scores = torch.full((sources, rules.width), -torch.inf, dtype=wide(device)).to(device)
+        self.scores[:, 0] = 0  # the others are its copies
+        self.alive = torch.arange(sources, device=device)
+        numbers = torch.zeros(3, sources, rules.width, dtype=torch.long, device=device)
+        nothing = torch.full_like(self.scores, -torch.inf)
+        self.pool = Ended(nothing, nothing.clone(), *numbers)
+        self.stopped: dict[int, Stop] = {}
+
+    def run(self, progress: Progress, what: str, *, spread: bool = False) -> Generation:
+        """Search to the end."""
+        with progress.task(what, total=self.length, unit="symbols") as task:
+            while len(self.alive):
+                self._step(spread)
+                task.advance(1)
+        return self._result()
+
+    def _step(self, spread: bool) -> None:
+        """Add a symbol to every hypothesis."""
+        distribution = self.session.step()
+        log_probs = self.read(distribution)
+        if spread:
+            self.lineage.measure(*(column[:, 0] for column in spread_of(distribution)))
+        self.time += 1
+        scores, parents, symbols = self._candidates(log_probs)
+        is_final = symbols == (-1 if self.final is None else self.final)
+        ends = torch.ones_like(is_final) if self.time == self.length else is_final
+        if self.final is not None or self.time == self.length:
+            self._pool(scores, parents, symbols, ends)
+        if self.time == self.length:
+            self.stopped |= dict.fromkeys(self.alive.tolist(), "length")
+            self.alive = self.alive[:0]
+            return
+        if self.final is not None:
+            # Each hypothesis ends in one way only: twice the width has enough that go on.
+            order = is_final.byte().argsort(dim=1, stable=True)[:, : self.rules.width]
+            scores = scores.masked_fill(is_final, -torch.inf).gather(1, order)
+            parents, symbols = parents.gather(1, order), symbols.gather(1, order)
+            keep = self._check(scores)
+            scores, parents, symbols = scores[keep], parents[keep], symbols[keep]
+        if len(self.alive):
+            self.scores = scores
+            self.session.choose(parents.flatten(), symbols.flatten())
+            self.lineage.add(parents.flatten(), symbols.flatten())
+
+    def _candidates(self, log_probs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return scores, rows and symbols of the best continuations of each source."""
+        sources, levels = len(self.alive), log_probs.shape[1]
+        totals = self.scores[:, :, None] + log_probs.view(sources, self.rules.width, levels)
+        wanted = self.rules.width if self.final is None else 2 * self.rules.width
+        scores, places = best_of(totals.flatten(1), min(wanted, self.rules.width * levels))
+        first = torch.arange(sources, device=scores.device)[:, None] * self.rules.width
+        return scores, places // levels + first, places % levels
+
+    def _pool(self, scores: Tensor, parents: Tensor, symbols: Tensor, ends: Tensor) -> None:
+        """Move those of the best that have ended to the pool."""
+        looked_at = slice(None, self.rules.width)
+        log_prob = scores.masked_fill(~ends, -torch.inf)[:, looked_at]
+        if not bool((log_prob > -torch.inf).any()):
+            return
+        score = self.rules.reward.score(log_prob, self.time)
+        time = torch.full_like(parents[:, looked_at], self.time)
+        new = Ended(score, log_prob, time, parents[:, looked_at], symbols[:, looked_at])
+        old = Ended(*(column[self.alive] for column in self.pool))
+        for column, values in zip(self.pool, old.with_more(new), strict=True):
+            column[self.alive] = values
+
+    def _check(self, scores: Tensor) -> Tensor:
+        """Stop sources that need not go on; return which of the living do."""
+        pool = self.pool.score[self.alive]
+        worst = pool[:, self.rules.n_best - 1]
+        best = self.rules.reward.bound(scores[:, 0], self.time, self.length)
+        rules: list[tuple[Tensor, Stop]] = [(scores[:, 0] == -torch.inf, "ended")]
+        if self.rules.stop == "pool":
+            rules.append((pool[:, -1] > -torch.inf, "pool"))
+        rules.append(((worst > -torch.inf) & (best <= worst), "bound"))
+        keep, sources = torch.ones_like(self.alive, dtype=torch.bool), self.alive
+        for rule, name in rules:
+            for source in sources[rule & keep].tolist():
+                self.stopped[source] = name
+            keep = keep & ~rule
+        self.alive = sources[keep]
+        return keep
+
+    def _result(self) -> Generation:
+        """Return the best of the pool."""
+        best = Ended(*(column[:, : self.rules.n_best] for column in self.pool))
+        is_there = best.score > -torch.inf
+        ended = Ended(*(column[is_there] for column in best))
+        fill = 0 if self.final is None else self.final
+        symbols, measured = self.lineage.trace(
+            ended.time, ended.parent, ended.symbol, self.length, fill
+        )
+        longest = max(ended.time.tolist(), default=0)
+        entropies, varentropies = measured or (None, None)
+        return Generation(
+            symbols[:, :longest],
+            ended.time,
+            ended.log_prob,
+            torch.zeros_like(ended.log_prob),
+            ended.symbol == (-1 if self.final is None else self.final),
+            is_there.nonzero()[:, 0],
+            tuple(self.stopped[source] for source in range(self.sources)),
+            ended.score,
+            None if entropies is None else entropies[:, :longest],
+            None if varentropies is None else varentropies[:, :longest],
+        )
