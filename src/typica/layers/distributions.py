@@ -45,7 +45,15 @@ class Amplitude(Normal):
     def draw(self, generator: Randomness = None) -> Tensor:
         """Draw amplitudes in [-1, 1]."""
         noise = normals_like(self.loc, generator)
-        return torch.addcmul(self.loc, self.scale, noise).clamp(-1, 1)
+        return self.clip(torch.addcmul(self.loc, self.scale, noise))
+
+    def clip(self, values: Tensor) -> Tensor:
+        """Return amplitudes as they are read again."""
+        return values.clamp(-1, 1)
+
+    def tempered(self, temperature: float) -> Amplitude:
+        """Return it at a temperature, which is on the variance; draws are clipped as before."""
+        return Amplitude(self.loc, self.scale * temperature**0.5)
 
 
 class DiscretisedLogisticMixture(Distribution):
@@ -107,8 +115,10 @@ class DiscretisedLogisticMixture(Distribution):
         scale = self.log_scale.gather(-1, chosen)[..., 0].exp()
         uniform = uniforms_like(mean, generator, least=torch.finfo(mean.dtype).tiny)
         amplitude = mean + scale * (uniform.log() - torch.log1p(-uniform.clamp_max(1 - 1e-7)))
-        level = (amplitude.clamp(-1, 1) + 1) / 2 * (self.levels - 1)
-        return level.round().long()
+        return self._level(amplitude)
+
+    def _level(self, amplitude: Tensor) -> Tensor:
+        return ((amplitude.clamp(-1, 1) + 1) / 2 * (self.levels - 1)).round().long()
 
     def tempered(self, temperature: float) -> DiscretisedLogisticMixture:
         """Return it at a temperature: on the choice of component, and on the scale of each.
@@ -118,6 +128,25 @@ class DiscretisedLogisticMixture(Distribution):
         logits = self.logits.log_softmax(-1) / temperature
         log_scale = self.log_scale + math.log(temperature)
         return DiscretisedLogisticMixture(logits, self.mean_, log_scale, self.levels)
+
+    def strata(self, count: int) -> tuple[Tensor, Tensor]:
+        """Cut each component into `count` parts of equal probability.
+
+        Returns:
+            The level in the middle of each part, and the log-probability of the part, in nats; both
+            of shape (components * count,) + batch shape.
+        """
+        below = (torch.arange(count, device=self.logits.device) + 0.5) / count
+        noise = below.log() - torch.log1p(-below)
+        amplitude = self.mean_[..., None] + self.log_scale.exp()[..., None] * noise
+        log_prob = (self.logits.log_softmax(-1) - math.log(count))[..., None].expand_as(amplitude)
+        levels = self._level(amplitude)
+        return levels.flatten(-2).movedim(-1, 0), log_prob.flatten(-2).movedim(-1, 0)
+
+    def pick(self, rows: Tensor) -> DiscretisedLogisticMixture:
+        """Return rows of the first axis of the batch."""
+        logits, mean, log_scale = (part[rows] for part in (self.logits, self.mean_, self.log_scale))
+        return DiscretisedLogisticMixture(logits, mean, log_scale, self.levels)
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         """Draw from torch's own stream of randomness, shape `sample_shape` + batch shape."""
