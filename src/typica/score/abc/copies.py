@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -36,38 +37,47 @@ class Collection:
     """
 
     def __init__(self, tunes: Sequence[Sequence[str]]) -> None:
-        self._bodies = [body(tune) for tune in tunes]
-        self._places: dict[tuple[str, ...], list[tuple[int, int]]] = defaultdict(list)
-        for number, tokens in enumerate(self._bodies):
-            for start in range(len(tokens) - SHORTEST + 1):
-                self._places[tuple(tokens[start : start + SHORTEST])].append((number, start))
+        self._tokens: list[str | None] = []  # of all tunes, one behind the other
+        self._starts: list[int] = []
+        # By their hashes: two that share one are compared anyway.
+        self._places: dict[int, list[int]] = defaultdict(list)
+        for tune in tunes:
+            self._starts.append(len(self._tokens))
+            self._add(body(tune))
+
+    def _add(self, tokens: list[str]) -> None:
+        begin = len(self._tokens)
+        self._tokens += [*tokens, None]  # no stretch goes beyond a tune
+        for start in range(len(tokens) - SHORTEST + 1):
+            self._places[hash(tuple(tokens[start : start + SHORTEST]))].append(begin + start)
 
     def longest_copy(self, tokens: Sequence[str]) -> Copy:
         """Return the longest stretch of a tune that stands in the collection."""
         looked_up = body(tokens)
-        best = Copy(-1, 0, 0)
+        found, best = 0, Copy(-1, 0, 0)
         for start in range(len(looked_up) - SHORTEST + 1):
-            # A stretch that begins here and is to be the longest must hold this one, at its end.
+            # A longer stretch than the best that begins here holds this one, at its end.
             last = start + max(SHORTEST, best.length + 1)
             if last > len(looked_up):
                 break
-            key = tuple(looked_up[last - SHORTEST : last])
-            for number, place in self._places.get(key, ()):
-                length = self._shared(looked_up, start, number, place - (last - SHORTEST - start))
-                if length > best.length:
-                    best = Copy(number, start, length)
-        return best
+            key = hash(tuple(looked_up[last - SHORTEST : last]))
+            for place in self._places.get(key, ()):
+                begin = place - (last - SHORTEST - start)
+                length = self._shared(looked_up, start, begin)
+                if length > max(best.length, SHORTEST - 1):
+                    found, best = begin, Copy(0, start, length)
+        return best._replace(tune=bisect_right(self._starts, found) - 1) if best.length else best
 
-    def _shared(self, tokens: list[str], start: int, number: int, place: int) -> int:
+    def _shared(self, tokens: list[str], start: int, place: int) -> int:
         """Return how far two stretches are the same from their beginnings on."""
-        if place < 0:
-            return 0
         length = 0
-        for one, other in zip(tokens[start:], self._bodies[number][place:], strict=False):
-            if one != other:
-                break
-            length += 1
-        return length if length >= SHORTEST else 0
+        if place >= 0:
+            while (
+                start + length < len(tokens)
+                and self._tokens[place + length] == tokens[start + length]
+            ):
+                length += 1
+        return length
 
 
 def body(tokens: Sequence[str]) -> list[str]:
