@@ -97,6 +97,15 @@ def test_a_watched_stream_goes_on_as_well(call, run, tmp_path):
     np.testing.assert_array_equal(np.concatenate([heard(first), heard(second)]), heard(whole))
 
 
+def test_any_engine_goes_on_with_a_state(call, run, tmp_path):
+    state = tmp_path / "state"
+    call("stream", run, *SHORT, "-o", tmp_path / "a.wav", "--save-state", state)
+    for engine in (("--engine", "torch"), ("--engine", "c++", "--weights", "bfloat16")):
+        go_on = ("--no-monitor", "--seconds", 0.1, "--state", state, "-o", tmp_path / "b.wav")
+        status, _, said = call("stream", run, *go_on, *engine)
+        assert status == 0, said
+
+
 def test_a_seed_beside_a_state_is_another_continuation(call, run, tmp_path):
     call("stream", run, *SHORT, "-o", tmp_path / "a.wav", "--save-state", tmp_path / "state")
     for name, seed in (("b", []), ("c", ["--seed", 5]), ("d", ["--seed", 5])):

@@ -69,6 +69,33 @@ def test_asked_to_stop_it_leaves_whole_files(air, perform, tmp_path):
     assert written == pytest.approx(aired.seconds, abs=0.051)  # a block was in the making
 
 
+def test_it_tells_how_far_what_it_went_to_has_come(air, perform, tmp_path):
+    class Early(Sink):
+        name = "early"
+
+        def play(self, listener, rate):
+            for _ in range(5):
+                listener.wait()
+
+    assert air(perform(60), [Early()]).heard == 5 * 400
+    assert air(perform(60), [Recording(tmp_path / "a.wav")], length=1234).heard == 1234
+    assert air(perform(10), http=listen("127.0.0.1:0")).heard == 10 * 400
+    broken = perform(10, error=StreamError("gone"))
+    assert air(broken, [Recording(tmp_path / "b.wav")]).heard is None
+
+
+def test_a_generation_that_takes_long_is_waited_for_where_it_is_to_end(air, perform, monkeypatch):
+    monkeypatch.setattr("typica.streaming.airing.FAREWELL_S", 0.05)
+    left, kept = perform(slowness_s=0.5), perform(slowness_s=0.5)
+
+    Airing(left, [Picky()], say=print).run(lambda: True)
+    was_left = not left.closed
+    Airing(kept, [Picky()], say=print).run(lambda: True, to_the_end=True)
+
+    assert was_left
+    assert kept.closed
+
+
 class Speaker(Sink):
     """Plays a block in a twentieth of a second, and counts them."""
 

@@ -162,7 +162,7 @@ def stream(
 ) -> Aired:
     """Stream from a run until it is long enough, or is interrupted, or nobody takes it any more.
 
-    Ctrl-C and SIGTERM end it in order: what is written is whole, and what shall be left is there.
+    Ctrl-C and SIGTERM end it in order: what is written is whole.
 
     Args:
         run: A run or one of its checkpoints, of an autoregressive system.
@@ -175,8 +175,7 @@ def stream(
         progress: Hears what computes, how fast, where to listen, and events as they come.
 
     Raises:
-        TypicaError: Something asked for does not fit the run or this machine, or went wrong on
-            the way.
+        TypicaError: What was asked for does not fit the run or this machine, or went wrong.
     """
     music.check()
     leaving.check()

@@ -80,12 +80,11 @@ class Performance:
             rate: Hertz of what it draws.
             monitor: Watches; None plays whatever comes.
             temperature: 1 draws what the model says.
-            generator: Where all randomness comes from: one seed gives one stream. With a
-                bookmark, the draws that it stopped at go on if this is left out.
+            generator: Where all randomness comes from: one seed gives one stream. Left out with
+                a bookmark, its draws go on.
             condition: What the model is told, for one stream.
             prompt: Audio to go on from, (1, channels, time); it is not played.
-            bookmark: Where another performance stopped: this one goes on from there, told what
-                that one was told.
+            bookmark: Where another performance stopped, to go on from, told what that was told.
             block: Samples of a block; two ticks, about a quarter of a second, if left out.
 
         Raises:
@@ -94,7 +93,7 @@ class Performance:
         """
         if monitor is not None and monitor.rate != rate:
             raise ConfigError(f"the monitor is for {monitor.rate} Hz, the stream has {rate} Hz")
-        grid = monitor.grid if monitor else Grid(rate)
+        grid = Grid(rate) if monitor is None else monitor.grid
         self.engine, self.rate, self.monitor = engine, rate, monitor
         self.temperature, self.generator = temperature, generator
         self.block = BLOCK_TICKS * grid.tick if block is None else block
