@@ -8,6 +8,7 @@ of copies of one another: held-out ones tell how much of it is usual.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
@@ -113,8 +114,8 @@ class CopyIndex:
     def find(self, sound: Tensor) -> list[Copy]:
         """Find what is copied in a sound, (1, time) at the rate of the corpus, in its order.
 
-        Copies of 3 s and more are found under noise at 20 dB and at any level; shorter ones than
-        2.5 s never are.
+        Copies of 3 s and more are found under noise at 20 dB and at any level; what is much
+        shorter is not looked for.
         """
         audio = sound.reshape(-1).float().cpu().numpy()
         rate, copies = self.corpus.rate, list[Copy]()
@@ -134,7 +135,7 @@ class CopyIndex:
         rate, hop = self.corpus.rate, self._grid.hop
         marks = landmarks(audio, rate)
         length = round(WINDOW_S * rate)
-        for number in range(int((len(audio) - length) / (STEP_S * rate)) + 1):
+        for number in range(math.floor((len(audio) - length) / (STEP_S * rate)) + 1):
             start = round(number * STEP_S * rate) // hop * hop
             window = audio[start : start + length]
             if np.square(window).mean() < 10 ** (SILENCE_DB / 10):
