@@ -25,7 +25,7 @@ from typica.evaluation.ranking import LEAST_STREAMS, Audition, conclude, rank
 from typica.evaluation.stage import USUAL, Course, Stage
 from typica.streaming.monitoring import CALIBRATION_S
 
-FORMAT = 2
+FORMAT = 3
 FOLDER, RESULT = "audition", "result.json"
 
 
@@ -124,9 +124,17 @@ def _stage(
 ) -> Stage:
     """Return what all checkpoints are put through."""
     corpus = corpus_of(first, data) if data else unchanged_corpus(first)
+    is_own = corpus.fingerprint == first.config["corpus"].get("fingerprint")
     excerpts = held_out(corpus, CALIBRATION_S)
-    split = split or excerpts[0].recording.split
-    return Stage(_player(first), corpus, split, excerpts, course, progress)
+    return Stage(
+        _player(first),
+        corpus,
+        split or excerpts[0].recording.split,
+        excerpts,
+        course,
+        learnt=corpus.recordings("train") if is_own else (),
+        progress=progress,
+    )
 
 
 def _contestants(folder: Path) -> list[Contestant]:
@@ -221,6 +229,7 @@ def _hear(folder: Path, one: Contestant, stage: Stage, device: str) -> Audition:
         "bits": asdict(along.bits),
         "entropy": along.entropy,
         "run": asdict(free),
+        "expected_copied": stage.expected_copied,
     }
     with replacing(_place(folder, one)) as place:
         place.mkdir()
@@ -249,6 +258,7 @@ def _audition(folder: Path, one: Contestant, result: dict[str, Any]) -> Audition
         bits=Bits(**result["bits"]),
         entropy=result["entropy"],
         run=FreeRun.from_json(result["run"]),
+        expected_copied=result["expected_copied"],
         clips=[str(path) for path in sorted(_place(folder, one).glob("clip-*.wav"), key=_number)],
     )
 

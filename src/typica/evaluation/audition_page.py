@@ -47,6 +47,11 @@ class Program:
     left_out: Mapping[str, str]
     words: str
 
+    @property
+    def expected_copied(self) -> float | None:
+        """Share of held-out recordings that is in the training recordings as well, or None."""
+        return self.ranked[0].audition.expected_copied
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values."""
         return {
@@ -55,6 +60,7 @@ class Program:
             "how": self.words,
             "sentences": list(self.sentences),
             "expected_distance_db": self.expected_distance_db,
+            "expected_copied": self.expected_copied,
             "checkpoints": [
                 {"place": one.place, "tied": one.tied, **one.audition.to_dict()}
                 for one in self.ranked
@@ -91,7 +97,16 @@ def render(program: Program, folder: Path) -> str:
 
 
 def _ranking(program: Program) -> str:
-    head = ("", "place", "in traps", "traps an hour", "from recordings, dB", "bits a sample")
+    head = (
+        "",
+        "place",
+        "in traps",
+        "traps an hour",
+        "from recordings, dB",
+        "clipped",
+        "copied",
+        "bits",
+    )
     rows = [
         row(
             [
@@ -100,19 +115,27 @@ def _ranking(program: Program) -> str:
                 with_error(one.audition.trapped, "{:.1%}"),
                 number(one.audition.run.alarms_per_hour, "{:.0f}"),
                 with_error(one.audition.distance, "{:.1f}"),
+                number(one.audition.run.mean("clipped"), "{:.2%}"),
+                number(one.audition.run.mean("copied"), "{:.1%}"),
                 with_error(one.audition.bits.mean, "{:.3f}"),
             ],
             "" if one.place > 1 else "ours",
         )
         for one in program.ranked
     ]
-    expected = program.expected_distance_db
-    beside = "" if expected is None else f" Recordings lie {expected:.1f} dB from one another."
-    caption = (
-        f"{program.words} ± is the standard error over streams, and over recordings for bits."
-        f"{beside} Places with = are told apart by bits alone."
+    return table(head, rows, _caption(program))
+
+
+def _caption(program: Program) -> str:
+    distance, copied = program.expected_distance_db, program.expected_copied
+    beside = "" if distance is None else f" Recordings lie {distance:.1f} dB from one another."
+    if copied is not None:
+        beside += f" Of recordings, {copied:.1%} could be taken for copies of the training's."
+    return (
+        f"{program.words} ± is the standard error over streams, and over recordings for bits a "
+        f"sample.{beside} Clipped are samples at full scale, copied is what the training "
+        f"recordings hold, waveform for waveform. Places with = are told apart by bits alone."
     )
-    return table(head, rows, caption)
 
 
 def _course(program: Program) -> str:
@@ -160,6 +183,8 @@ def _checkpoint(one: Ranked, folder: Path) -> str:
     rows = [
         ("level, dB of full scale", number(run.mean("level_db"), "{:.1f}")),
         ("repetition", number(run.mean("repetition"), "{:.2f}")),
+        ("clipped", number(run.mean("clipped"), "{:.2%}")),
+        ("copied from the training", number(run.mean("copied"), "{:.1%}")),
         ("entropy, bits a sample", number(run.mean("entropy"), "{:.2f}")),
         ("the same along recordings", number(audition.entropy, "{:.2f}")),
         *((f"time in traps: {kind}", f"{share:.1%}") for kind, share in run.traps.items()),

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from typica.core.engine import Engine
 from typica.core.progress import SILENT, Progress
+from typica.evaluation.copying import Copy, CopyIndex, copied_share
 from typica.evaluation.health import LOWEST_LEVEL_DB, repetition, spectral_distance_db
-from typica.signal.loudness import level_db
+from typica.signal.loudness import clipped_share, level_db
 from typica.typicality.monitor.grid import Grid
 from typica.typicality.monitor.hearing import as_mono, steps_of
 from typica.typicality.monitor.monitor import Monitor
@@ -41,6 +42,9 @@ class Stream:
         distance_db: How far its mean spectrum lies from that of recordings.
         repetition: See `typica.evaluation.health.repetition`; None for silence.
         entropy: Mean conditional entropy of the model, bits a sample.
+        clipped: Share of samples within 1/256 of full scale.
+        copies: What of it is in the training recordings; None where that was not looked for.
+        copied: Share of its time that those make up.
     """
 
     traps: Mapping[str, float]
@@ -49,6 +53,9 @@ class Stream:
     distance_db: float
     repetition: float | None
     entropy: float
+    clipped: float = 0.0
+    copies: Sequence[Copy] | None = None
+    copied: float | None = None
 
     @property
     def trapped(self) -> float:
@@ -59,6 +66,13 @@ class Stream:
     def stuck(self) -> float:
         """Share of its time in those traps in which nothing happens any more."""
         return sum(share for kind, share in self.traps.items() if kind in STUCK)
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Self:
+        """Read it from the plain values that `dataclasses.asdict` makes of it."""
+        copies = plain["copies"]
+        found = None if copies is None else [Copy.from_json(one) for one in copies]
+        return cls(**{**plain, "copies": found})
 
 
 @dataclass(frozen=True)
@@ -96,10 +110,16 @@ class FreeRun:
         values = [value for one in self.streams if (value := getattr(one, name)) is not None]
         return float(np.mean(values)) if values else None
 
+    @property
+    def longest_copy(self) -> Copy | None:
+        """The longest of the copies in all streams."""
+        copies = [copy for one in self.streams for copy in one.copies or ()]
+        return max(copies, key=lambda copy: copy.seconds, default=None)
+
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Self:
         """Read it from the plain values that `dataclasses.asdict` makes of it."""
-        return cls(plain["seconds"], [Stream(**one) for one in plain["streams"]])
+        return cls(plain["seconds"], [Stream.from_json(one) for one in plain["streams"]])
 
 
 class Played(NamedTuple):
@@ -122,6 +142,7 @@ def play(
     count: int,
     seconds: float,
     prompt: Tensor | None = None,
+    learnt: CopyIndex | None = None,
     generator: torch.Generator | None = None,
     progress: Progress = SILENT,
 ) -> Played:
@@ -136,6 +157,7 @@ def play(
         count: Streams.
         seconds: Of each; a rest of a tick of the monitor is left out.
         prompt: Audio to go on from, (count, 1, time); it is not judged. Silence if left out.
+        learnt: Knows what could be copied.
         generator: Where the randomness comes from.
         progress: Hears how far it is.
     """
@@ -158,8 +180,10 @@ def play(
             task.advance(grid.tick_s)
     audio = torch.cat(sounds, -1)
     bits = (entropy / np.log(2) / audio.shape[-1]).tolist()
+    copies = [None if learnt is None else learnt.find(one) for one in audio]
     streams = [
-        _stream(kinds[:, row], audio[row], real, monitor.rate, bits[row]) for row in range(count)
+        _stream(kinds[:, row], audio[row], real, monitor.rate, bits[row], copies[row])
+        for row in range(count)
     ]
     return Played(audio, FreeRun(ticks * grid.tick_s, streams))
 
@@ -173,7 +197,12 @@ def _mark(kinds: NDArray[np.object_], tick: int, alarm: Alarm, grid: Grid) -> No
 
 
 def _stream(
-    kinds: NDArray[np.object_], audio: Tensor, real: Sequence[Tensor], rate: int, entropy: float
+    kinds: NDArray[np.object_],
+    audio: Tensor,
+    real: Sequence[Tensor],
+    rate: int,
+    entropy: float,
+    copies: Sequence[Copy] | None,
 ) -> Stream:
     """Sum up a stream (1, time) by the kind of trap it was in at each tick, "" for none."""
     found = Counter(kind for kind in kinds.tolist() if kind)
@@ -186,6 +215,9 @@ def _stream(
         distance_db=distance_db(audio, real, rate),
         repetition=repetition(audio[0], rate),
         entropy=entropy,
+        clipped=float(clipped_share(audio[0])),
+        copies=copies,
+        copied=None if copies is None else copied_share(copies, audio.shape[-1] / rate),
     )
 
 

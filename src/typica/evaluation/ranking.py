@@ -22,6 +22,7 @@ DECISIVE = ("trapped", "stuck", "distance_db")  # of a stream; less is better, t
 PERMUTATIONS = 4999
 LEAST_STREAMS = 4  # of fewer, not even all against none would be significant
 TRAPPED, VISITED = 0.5, 0.02  # shares of the time
+CLIPPED = 0.01  # share of the samples from which on it is told
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Audition:
         entropy: Its mean conditional entropy along them, bits a sample.
         run: What befell it when it played.
         clips: Sound files of that, in the order of the streams.
+        expected_copied: Share of held-out pieces that is in the training recordings as well; None
+            where that was not looked for. It is the same for all.
     """
 
     name: str
@@ -47,10 +50,15 @@ class Audition:
     entropy: float
     run: FreeRun
     clips: Sequence[str]
+    expected_copied: float | None = None
 
     @property
     def verdict(self) -> str:
-        """One sentence on how it plays."""
+        """A sentence on how it plays; and others where it clips or copies."""
+        return " ".join([self._freedom, *self._clipping, *self._copying])
+
+    @property
+    def _freedom(self) -> str:
         share, kinds = self.run.trapped, " and ".join(list(self.run.traps)[:2])
         if share >= TRAPPED:
             return f"It is trapped for {share:.0%} of the time: {kinds}."
@@ -59,9 +67,24 @@ class Audition:
             return f"It falls into traps {hour}, {share:.0%} of the time: {kinds}."
         return f"It plays freely, {share:.1%} of the time in traps."
 
+    @property
+    def _clipping(self) -> list[str]:
+        share = self.run.mean("clipped") or 0.0
+        return [f"It clips: {share:.1%} of the samples are at full scale."] * (share >= CLIPPED)
+
+    @property
+    def _copying(self) -> list[str]:
+        longest, share = self.run.longest_copy, self.run.mean("copied")
+        if longest is None or share is None:
+            return []
+        return [
+            f"It copies {share:.1%} of what it plays from the training recordings, up to "
+            f"{longest.seconds:.1f} s at once ({longest.recording}, at {longest.at_s:.1f} s)."
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """Return its figures as plain values."""
-        figures = ("level_db", "distance_db", "repetition", "entropy")
+        figures = ("level_db", "distance_db", "repetition", "entropy", "clipped", "copied")
         return {
             "name": self.name,
             "step": self.step,

@@ -15,9 +15,10 @@ from typica.core.engine import Engine
 from typica.core.model import AutoregressiveModel
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded
-from typica.data.corpus import Corpus
+from typica.data.corpus import Corpus, Recording
 from typica.data.stretch import Stretch
 from typica.evaluation.bits import Bits
+from typica.evaluation.copying import CopyIndex, copied_share
 from typica.evaluation.free_running import Played, play
 from typica.evaluation.health import spectral_distance_db
 from typica.evaluation.stretches import choose, excerpts
@@ -79,6 +80,8 @@ class Stage:
         split: str,
         recordings: Sequence[Stretch],
         course: Course,
+        *,
+        learnt: Sequence[Recording] = (),
         progress: Progress = SILENT,
     ) -> None:
         """Choose the pieces.
@@ -89,10 +92,12 @@ class Stage:
             split: From which of its splits come the pieces that models go along.
             recordings: Held out, or parts of such; they tell what a trap is.
             course: How much is asked.
+            learnt: What the models were trained on and may copy; not looked for if left out.
             progress: Hears how far it is.
         """
         self.model, self.corpus, self.split = model, corpus, split
         self.recordings, self.course, self.progress = recordings, course, progress
+        self._learnt = learnt
         self.pieces = _pieces(corpus, split, course.seconds)
 
     @property
@@ -147,6 +152,23 @@ class Stage:
         sounds = (self.corpus.audio(*one) for one in self.recordings)
         return sound_limits(self.model, sounds, self.corpus.rate, self.progress)
 
+    @cached_property
+    def learnt(self) -> CopyIndex | None:
+        """Knows what could be copied; None where that is not looked for."""
+        if not self._learnt:
+            return None
+        return CopyIndex(self.corpus, self._learnt, progress=self.progress)
+
+    @cached_property
+    def expected_copied(self) -> float | None:
+        """Share of the pieces of recordings that is in the training recordings as well."""
+        if self.learnt is None:
+            return None
+        seconds = [one.shape[-1] / self.corpus.rate for one in self.real]
+        found = [self.learnt.find(one) for one in self.real]
+        shares = [copied_share(*one) for one in zip(found, seconds, strict=True)]
+        return float(np.average(shares, weights=seconds))
+
     def along(self, engine: Engine) -> Along:
         """Let a model go along the pieces, each after so much of its past as the model sees.
 
@@ -175,6 +197,7 @@ class Stage:
             count=course.clips,
             seconds=course.clip_seconds,
             prompt=self._prompt(),
+            learnt=self.learnt,
             generator=seeded(course.seed, next(engine.model.parameters()).device),
             progress=self.progress,
         )
