@@ -192,3 +192,9 @@ def test_what_cannot_be_resampled_is_refused():
         importance(torch.zeros(2), torch.zeros(3))
     with pytest.raises(ConfigError, match="not all 0"):
         importance(torch.full((2,), -math.inf), torch.zeros(2))
+
+
+@pytest.mark.parametrize("scheme", ["multinomial", "systematic"])
+def test_not_even_the_lowest_point_draws_what_weighs_nothing(scheme, monkeypatch):
+    monkeypatch.setattr("typica.decoding.resampling.uniforms_like", lambda empty, _: empty.zero_())
+    assert resample(torch.tensor([0.0, 1.0, 0.0]), 1, scheme=scheme).tolist() == [1]

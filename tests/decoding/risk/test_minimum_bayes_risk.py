@@ -185,6 +185,10 @@ def test_coarse_to_fine_asks_the_dear_utility_about_few():
     assert both.index == plain.index
     assert len(both.candidates) == 3
     assert both.evaluated == 6 * 7 / 2 + 3 * 6
+    backwards = [*samples[::-1], *samples]
+    again = coarse_to_fine(backwards, samples, NgramF1(), SentenceBleu(), keep=3)
+    assert backwards[again.index] == again.best == plain.best
+    assert again.index > 3  # those that came first were left behind
     everything = coarse_to_fine(None, samples, NgramF1(), SentenceBleu(), keep=6)
     np.testing.assert_array_equal(everything.expected_utility, plain.expected_utility)
 

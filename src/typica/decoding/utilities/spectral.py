@@ -17,7 +17,7 @@ from typica.decoding.utilities.utility import Indices, Utility, joined, stretche
 from typica.signal.mel import mel_filters
 from typica.signal.spectrum import decibels, magnitude
 
-AT_ONCE = 1 << 24  # numbers of spectra that are compared at a time
+AT_ONCE = 1 << 18  # numbers of spectra that are compared at a time: what a cache holds
 
 
 class _SpectralUtility(Utility[Tensor]):
@@ -121,8 +121,8 @@ def _magnitude(audio: Tensor, window: int) -> Tensor:
 
 def _distance(left: Tensor, right: Tensor) -> NDArray[np.float64]:
     """Return the log-spectral distance in decibels of levels (pairs, ..., bands, frames)."""
-    frames = (left - right).double().square().mean(-2).sqrt()
-    return frames.flatten(1).mean(1).cpu().numpy()
+    frames = (left - right).square().mean(-2).sqrt()
+    return frames.flatten(1).double().mean(1).cpu().numpy()
 
 
 def _stacked(items: Sequence[Tensor]) -> Tensor:
