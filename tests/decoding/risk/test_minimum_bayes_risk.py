@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 from typica.core.engine import StepEngine
 from typica.core.errors import ConfigError
 from typica.core.randomness import seeded
-from typica.decoding.risk.minimum_bayes_risk import coarse_to_fine, minimum_bayes_risk
+from typica.decoding.risk.minimum_bayes_risk import (
+    coarse_to_fine,
+    minimum_bayes_risk,
+    with_pruning,
+)
 from typica.decoding.utilities.agreement import ExactMatch, HammingSimilarity
 from typica.decoding.utilities.edit import EditSimilarity
 from typica.decoding.utilities.ngrams import NgramF1
@@ -193,6 +197,33 @@ def test_coarse_to_fine_asks_the_dear_utility_about_few():
     np.testing.assert_array_equal(everything.expected_utility, plain.expected_utility)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_pruning_finds_the_same_for_less(seed):
+    model = random_model(seed, levels=4, depth=5, sharpness=2.0)
+    engine = StepEngine(model)
+    drawn = engine.draw(engine.start(1).pick([0] * 1000), 5, generator=seeded(seed)).symbols
+    samples = [tuple(row) for row in drawn.tolist()]
+
+    plain = minimum_bayes_risk(None, samples, EditSimilarity())
+    pruned = with_pruning(None, samples, EditSimilarity())
+
+    assert pruned.best == plain.best
+    assert pruned.index == plain.index
+    assert pruned.evaluated < 0.8 * plain.evaluated
+    place = plain.candidates.index(plain.best)
+    assert pruned.expected_utility.max() == pytest.approx(plain.expected_utility[place], abs=1e-12)
+
+
+def test_pruning_leaves_few_samples_alone():
+    samples = ["a", "b", "b", "ab"]
+    pruned = with_pruning(None, samples, EditSimilarity())
+    plain = minimum_bayes_risk(None, samples, EditSimilarity())
+    assert pruned.candidates == plain.candidates
+    assert pruned.evaluated == plain.evaluated
+    # Of two samples that are the same all others are behind for certain.
+    assert with_pruning(["x", "b"], ["b", "b", "x"], ExactMatch(), first=2).candidates == ("b",)
+
+
 def test_what_cannot_be_decided_is_refused():
     with pytest.raises(ConfigError, match="got 0 and 1"):
         minimum_bayes_risk([], ["a"], ExactMatch())
@@ -208,3 +239,7 @@ def test_what_cannot_be_decided_is_refused():
         minimum_bayes_risk(None, ["a"], ExactMatch(), weights=[1], probabilities=[1])
     with pytest.raises(ConfigError, match="keep=0"):
         coarse_to_fine(None, ["a"], ExactMatch(), ExactMatch(), keep=0)
+    with pytest.raises(ConfigError, match="at least 2 samples first"):
+        with_pruning(None, ["a"], ExactMatch(), first=1)
+    with pytest.raises(ConfigError, match="got 1 and 0"):
+        with_pruning(["a"], [], ExactMatch())

@@ -3,7 +3,7 @@
 Sources: Kumar and Byrne 2004, "Minimum Bayes-risk decoding for statistical machine translation";
 Eikema and Aziz 2020, https://arxiv.org/abs/2005.10283 (candidates and references are unbiased
 samples); Eikema and Aziz 2022, https://arxiv.org/abs/2108.04718 (candidates of their own, and
-coarse to fine).
+coarse to fine); Cheng and Vlachos 2023, https://arxiv.org/abs/2311.14919 (pruning).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from typica.core.errors import ConfigError
 from typica.decoding.risk.estimate import Weights, counted, enumerated, mean, standard_error
-from typica.decoding.risk.table import distinct, utility_table
+from typica.decoding.risk.table import Distinct, Table, distinct
 from typica.decoding.utilities.utility import Item, Utility
 
 TIE = 1e-12  # expected utilities that differ by less are equal but for rounding
@@ -83,26 +83,11 @@ def minimum_bayes_risk(
         ShapeError: The utility cannot compare these items.
     """
     candidates = samples if candidates is None else candidates
-    if not len(candidates) or not len(samples):
-        raise ConfigError(
-            f"minimum Bayes risk needs at least one candidate and one sample, got "
-            f"{len(candidates)} and {len(samples)}"
-        )
+    _check(candidates, samples)
     choices, references = distinct(candidates), distinct(samples)
     weighing = _weigh(references.number, weights, probabilities)
-    table = utility_table(choices.items, references.items, utility)
-    expected = mean(table.utilities, weighing)
-    best = int(np.argmax(expected >= expected.max() - TIE))
-    return Decision(
-        best=choices.items[best],
-        index=int(choices.first[best]),
-        candidates=tuple(choices.items),
-        expected_utility=expected,
-        standard_error=standard_error(table.utilities, weighing),
-        rivals=_rivals(table.utilities, best, weighing),
-        samples=len(references.items),
-        evaluated=table.evaluated,
-    )
+    table = Table(choices.items, references.items, utility)
+    return _decided(table, np.arange(len(choices.items)), choices, weighing)
 
 
 def coarse_to_fine(
@@ -144,6 +129,78 @@ def coarse_to_fine(
     return replace(second, index=index, evaluated=first.evaluated + second.evaluated)
 
 
+def with_pruning(
+    candidates: Sequence[Item] | None,
+    samples: Sequence[Item],
+    utility: Utility[Item],
+    *,
+    first: int = 32,
+    errors: float = 3.0,
+) -> Decision[Item]:
+    """Choose as `minimum_bayes_risk` does, but ask about hopeless candidates few samples only.
+
+    All candidates are compared by the `first` samples, those that are left by twice as many, and so
+    on. What lies more than so many standard errors behind the leader is left out. Cheng and Vlachos
+    judge that by a bootstrap; here it is the normal approximation, of paired differences.
+
+    Args:
+        candidates: See `minimum_bayes_risk`.
+        samples: Drawn independently: those that come first stand for all.
+        utility: What to score by.
+        first: Samples of the first round.
+        errors: Standard errors of its distance to the leader that a candidate may be behind.
+
+    Returns:
+        The decision among those that were left at the end, by all samples; pairs of all rounds are
+        counted.
+
+    Raises:
+        ConfigError: See there; or `first` is below 2, or `errors` not above 0.
+    """
+    if first < 2 or not errors > 0:
+        raise ConfigError(
+            f"pruning needs at least 2 samples first and errors above 0, got {first}, {errors:g}"
+        )
+    candidates = samples if candidates is None else candidates
+    _check(candidates, samples)
+    choices, references = distinct(candidates), distinct(samples)
+    table = Table(choices.items, references.items, utility)
+    left, seen = np.arange(len(choices.items)), first
+    while seen < len(samples) and len(left) > 1:
+        weighing = counted(references.number[:seen], None)
+        utilities = table.utilities(left, slice(len(weighing.share)))
+        leader = _leader(utilities, weighing)
+        left = left[sorted((leader, *_rivals(utilities, leader, weighing, errors)))]
+        seen *= 2
+    return _decided(table, left, choices, counted(references.number, None))
+
+
+def _check(candidates: Sequence[Item], samples: Sequence[Item]) -> None:
+    if not len(candidates) or not len(samples):
+        raise ConfigError(
+            f"minimum Bayes risk needs at least one candidate and one sample, got "
+            f"{len(candidates)} and {len(samples)}"
+        )
+
+
+def _decided(
+    table: Table[Item], left: NDArray[np.int64], choices: Distinct[Item], weighing: Weights
+) -> Decision[Item]:
+    """Decide among the candidates that are left, by all samples."""
+    utilities = table.utilities(left)
+    best = _leader(utilities, weighing)
+    return Decision(
+        best=choices.items[left[best]],
+        index=int(choices.first[left[best]]),
+        candidates=tuple(choices.items[at] for at in left),
+        expected_utility=mean(utilities, weighing),
+        standard_error=standard_error(utilities, weighing),
+        rivals=_rivals(utilities, best, weighing),
+        samples=len(weighing.share),
+        evaluated=table.evaluated,
+    )
+
+
 def _weigh(
     number: NDArray[np.int64], weights: ArrayLike | None, probabilities: ArrayLike | None
 ) -> Weights:
@@ -154,8 +211,16 @@ def _weigh(
     return enumerated(number, probabilities)
 
 
-def _rivals(utilities: NDArray[np.float64], best: int, weighing: Weights) -> tuple[int, ...]:
-    """Return who lies within two standard errors of the winner, the winner left out."""
+def _leader(utilities: NDArray[np.float64], weighing: Weights) -> int:
+    """Return the first of those whose expected utility is the highest but for rounding."""
+    expected = mean(utilities, weighing)
+    return int(np.argmax(expected >= expected.max() - TIE))
+
+
+def _rivals(
+    utilities: NDArray[np.float64], best: int, weighing: Weights, errors: float = DECIDED
+) -> tuple[int, ...]:
+    """Return who lies within so many standard errors of the winner, the winner left out."""
     lead = utilities[best] - utilities
-    near = mean(lead, weighing) <= DECIDED * standard_error(lead, weighing) + TIE
+    near = mean(lead, weighing) <= errors * standard_error(lead, weighing) + TIE
     return tuple(int(at) for at in np.flatnonzero(near) if at != best)
