@@ -1,9 +1,11 @@
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 
 from typica.evaluation.bits import Bits
+from typica.evaluation.copying import Copy
 from typica.evaluation.free_running import FreeRun, Stream
 from typica.evaluation.ranking import Audition, conclude, differ, rank
 
@@ -120,3 +122,26 @@ def test_an_audition_can_be_told_to_a_program():
     assert plain["trapped"] == {"value": 0.0, "error": 0.0}
     assert plain["bits"]["value"] == pytest.approx(4.0)
     assert FreeRun.from_json({"seconds": 10.0, "streams": plain["streams"]}) == healthy(1).run
+
+
+def test_clipping_and_copying_are_told_in_words():
+    copies = [Copy(2.0, 9.5, "bwv 1.wav", 61.25, 0.99), Copy(10.0, 13.0, "bwv 2.wav", 0.0, 0.99)]
+    parrot = replace(stream(), clipped=0.08, copies=copies, copied=0.4)
+    other = replace(stream(), copies=[], copied=0.0)
+
+    told = replace(audition(1, [parrot, other, other, other]), expected_copied=0.013)
+
+    assert told.verdict == (
+        "It plays freely, 0.0% of the time in traps. "
+        "It clips: 2.0% of the samples are at full scale. "
+        "It copies 10.0% of what it plays from the training recordings, up to 7.5 s at once "
+        "(bwv 1.wav, at 61.2 s); of held-out recordings, 1.3% are in them too."
+    )
+    assert told.to_dict()["copied"] == pytest.approx(0.1)
+    assert told.to_dict()["clipped"] == pytest.approx(0.02)
+
+
+def test_what_does_neither_is_not_accused():
+    free = audition(1, [replace(stream(), clipped=0.001, copies=[], copied=0.0)] * 4)
+
+    assert free.verdict == "It plays freely, 0.0% of the time in traps."

@@ -12,6 +12,7 @@ from typica.signal.loudness import (
     peak,
     silence_share,
 )
+from typica.signal.quantise import Linear, MuLaw
 
 
 def sine(hertz, rate, seconds=2.0, amplitude=1.0):
@@ -30,6 +31,13 @@ def test_silence_has_no_level_and_no_loudness():
 
     assert level_db(silence).tolist() == [-math.inf]
     assert loudness_lufs(silence, rate=8000).tolist() == [-math.inf]
+
+
+@pytest.mark.parametrize("quantiser", [MuLaw(8), Linear(8), Linear(16)])
+def test_what_is_beyond_full_scale_is_clipped_in_all_that_models_play(quantiser):
+    played = quantiser.decode(quantiser.encode(torch.tensor([-1.0, 1.0, 0.9, 0.0])))
+
+    assert clipped_share(played) == 0.5
 
 
 def test_peak_and_clipped_share_read_both_signs():

@@ -42,7 +42,7 @@ class Stream:
         distance_db: How far its mean spectrum lies from that of recordings.
         repetition: See `typica.evaluation.health.repetition`; None for silence.
         entropy: Mean conditional entropy of the model, bits a sample.
-        clipped: Share of samples within 1/256 of full scale.
+        clipped: Share of samples at full scale, be it the outermost of 8-bit levels.
         copies: What of it is in the training recordings; None where that was not looked for.
         copied: Share of its time that those make up.
     """

@@ -31,7 +31,7 @@ class Health:
         level_db: Root mean square, decibels of full scale.
         loudness_lufs: Integrated loudness (ITU-R BS.1770).
         peak: Largest absolute amplitude.
-        clipped: Share of samples within 1/256 of full scale.
+        clipped: Share of samples at full scale, be it the outermost of 8-bit levels.
         silence: Share of frames of 20 ms under -60 dB.
         flatness: Mean spectral flatness of sounding frames: 0 for a tone, 0.56 for white noise.
         periodicity: Mean autocorrelation peak of sounding frames: 1 where periodic.

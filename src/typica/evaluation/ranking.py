@@ -77,9 +77,12 @@ class Audition:
         longest, share = self.run.longest_copy, self.run.mean("copied")
         if longest is None or share is None:
             return []
+        usual = self.expected_copied
+        beside = "" if usual is None else f"; of held-out recordings, {usual:.1%} are in them too"
         return [
             f"It copies {share:.1%} of what it plays from the training recordings, up to "
-            f"{longest.seconds:.1f} s at once ({longest.recording}, at {longest.at_s:.1f} s)."
+            f"{longest.seconds:.1f} s at once ({longest.recording}, at {longest.at_s:.1f} s)"
+            f"{beside}."
         ]
 
     def to_dict(self) -> dict[str, Any]:

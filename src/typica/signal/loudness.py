@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 SILENCE_DB = -60.0
-FULL_SCALE = 1 - 2**-8  # the outermost level of 8-bit quantisers lies above it, or at it
+FULL_SCALE = 0.975  # the outermost level of 8-bit quantisers lies above it: 0.9785 in mu-law
 BLOCK_S, OVERLAP = 0.4, 4  # loudness blocks: 400 ms, each beginning a quarter after the last
 ABSOLUTE_GATE_LUFS, RELATIVE_GATE_LU = -70.0, -10.0
 RINGING_S = 0.5  # the K-weighting filter has died away to rounding by then
