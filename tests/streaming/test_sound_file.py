@@ -2,6 +2,7 @@
 
 import os
 import resource
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -15,13 +16,21 @@ from typica.streaming.sound_file import writing
 RATE = 8000
 
 
-@pytest.fixture
-def little_room():
-    """Let no file grow beyond 100 kB; Python passes over the signal that comes with it."""
+ROOM = 100_000
+
+
+@contextmanager
+def little_room(size=ROOM):
+    """Let no file grow beyond a size; Python passes over the signal that comes with it.
+
+    It ends within a test, for what pytest itself writes may go to a file.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
-    yield 100_000
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def noise(seed, length=2048):
@@ -36,9 +45,9 @@ def write(path, format_, parts):
 
 
 @pytest.mark.parametrize("format_", ["wav", "flac"])
-def test_what_was_written_before_the_disk_was_full_can_be_read(little_room, tmp_path, format_):
+def test_what_was_written_before_the_disk_was_full_can_be_read(tmp_path, format_):
     path, given = tmp_path / f"a.{format_}", [noise(seed) for seed in range(100)]
-    with pytest.raises(StreamError) as fault:
+    with little_room(), pytest.raises(StreamError) as fault:
         write(path, format_, given)
 
     heard, rate = soundfile.read(path, dtype="float32")
@@ -50,29 +59,29 @@ def test_what_was_written_before_the_disk_was_full_can_be_read(little_room, tmp_
     told = float(str(fault.value).split(" at ")[1].split(" s")[0])
     assert told == pytest.approx(len(heard) / RATE, abs=0.3)
     assert rate == RATE
-    assert 2 * len(heard) > 0.9 * little_room
+    assert 2 * len(heard) > 0.9 * ROOM
     np.testing.assert_array_equal(heard, np.concatenate(given)[: len(heard)])
     assert os.listdir(tmp_path) == [path.name]
 
 
 @pytest.mark.parametrize("format_", ["wav", "flac"])
 @pytest.mark.parametrize("room", [10, 3000])
-def test_where_nothing_can_be_written_nothing_is_left(little_room, tmp_path, format_, room):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, -1))
+def test_where_nothing_can_be_written_nothing_is_left(tmp_path, format_, room):
     path = tmp_path / f"a.{format_}"
-    with pytest.raises(StreamError, match="a.*: is there room on the disk"):
+    with little_room(room), pytest.raises(StreamError, match="a.*: is there room on the disk"):
         write(path, format_, [noise(seed) for seed in range(10)])
 
     assert os.listdir(tmp_path) == []
 
 
 def test_the_recording_of_a_stream_is_kept_when_the_disk_is_full(
-    little_room, broadcast, perform, ramp_codes, tmp_path
+    broadcast, perform, ramp_codes, tmp_path
 ):
     one = broadcast(perform(1000))
-    outlet = Outlet(Recording(tmp_path / "a.wav"), one, patience="wait")
-    one.start()
-    outlet.finished.wait(20)
+    with little_room():
+        outlet = Outlet(Recording(tmp_path / "a.wav"), one, patience="wait")
+        one.start()
+        outlet.finished.wait(20)
 
     heard, _ = soundfile.read(tmp_path / "a.wav", dtype="int16")
 
@@ -81,11 +90,12 @@ def test_the_recording_of_a_stream_is_kept_when_the_disk_is_full(
     assert len(heard) > 45_000
 
 
-def test_segments_before_the_disk_was_full_are_kept(little_room, broadcast, perform, tmp_path):
+def test_segments_before_the_disk_was_full_are_kept(broadcast, perform, tmp_path):
     one = broadcast(perform(1000))
-    outlet = Outlet(Segments(tmp_path, 20), one, patience="wait")
-    one.start()
-    outlet.finished.wait(20)
+    with little_room():
+        outlet = Outlet(Segments(tmp_path, 20), one, patience="wait")
+        one.start()
+        outlet.finished.wait(20)
 
     assert isinstance(outlet.error, StreamError)
     assert [path.name for path in tmp_path.iterdir()] == ["segment-000001.wav"]
