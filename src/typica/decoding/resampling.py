@@ -161,21 +161,15 @@ def globally_tempered(
         ConfigError: The weights are worth fewer than `least_effective` draws; a number is out of
             its range; or the state has several rows.
     """
-    for value in (temperature, temperature if proposal is None else proposal):
-        check_temperature(value)
-        if not value:
-            raise ConfigError("at temperature 0 there is but one sequence: search for it")
-    if min(count, draws, batch) < 1:
-        raise ConfigError(
-            f"count, draws and batch must be at least 1, got {count}, {draws} and {batch}"
-        )
+    proposal = temperature if proposal is None else proposal
+    _check(temperature, proposal, count, draws, batch)
     drawing = batches(
         engine,
         state,
         length,
         draws=draws,
         batch=batch,
-        temperature=proposal or temperature,
+        temperature=proposal,
         generator=generator,
     )
     parts = []
@@ -193,3 +187,14 @@ def globally_tempered(
         )
     chosen = resample(found.weights, count, scheme=scheme, generator=generator)
     return Tempered(first.pick(chosen.to(first.source.device)), first, found, chosen)
+
+
+def _check(temperature: float, proposal: float, count: int, draws: int, batch: int) -> None:
+    for value in (temperature, proposal):
+        check_temperature(value)
+        if not value:
+            raise ConfigError("at temperature 0 there is but one sequence: search for it")
+    if min(count, draws, batch) < 1:
+        raise ConfigError(
+            f"count, draws and batch must be at least 1, got {count}, {draws} and {batch}"
+        )
