@@ -25,7 +25,7 @@ def test_every_study_has_a_title_of_one_sentence_and_none_is_imported_for_it():
 
 
 def test_a_study_writes_its_picture_its_figures_and_the_page(tmp_path):
-    (done,) = perform(["sphere_area"], tmp_path, seed=3)
+    (done,) = perform(["sphere-area"], tmp_path, seed=3)
 
     record = json.loads((tmp_path / "sphere_area.json").read_text())
     assert record["seed"] == 3

@@ -44,7 +44,7 @@ def perform(
     """Carry out studies one by one: each writes NAME.png and NAME.json, and the page is renewed.
 
     Args:
-        names: Of the studies.
+        names: Of the studies, with underscores or dashes.
         out: Folder for pictures, figures and the page `index.md`.
         seed: Of all that is drawn.
         progress: Hears how far it is.
@@ -53,6 +53,7 @@ def perform(
         ConfigError: There is no such study, or none is named.
         MissingFeatureError: Matplotlib is not installed.
     """
+    names = [name.replace("-", "_") for name in names]
     if not names:
         raise ConfigError("name a study, or take them all with --all")
     from typica.evaluation.figures import check_matplotlib  # here, so that a list needs no torch

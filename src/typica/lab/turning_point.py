@@ -125,10 +125,24 @@ def turning_point(
         height=best.height * scale[1] + middle,
     )
     first, others = (Lines(*(part[cut] for part in fits)) for cut in (0, slice(1, None)))
+    if within:  # levels were taken out: the lines lie so high that they fit on average
+        slope = np.where(x < first.place, first.left, first.right)
+        first = first._replace(height=np.asarray(middle - np.mean(slope * (x - first.place))))
     peaks = others.is_peak
     low, high = np.quantile(others.place[peaks], [0.025, 0.975]) if peaks.any() else (np.nan,) * 2
     share = float(peaks.mean()) if len(peaks) else 0.0
     return TurningPoint(first, float(low), float(high), share, others, within)
+
+
+def without_levels(x: NDArray, y: NDArray, clusters: NDArray, lines: Lines) -> NDArray:
+    """Return qualities without what their clusters are better or worse by, given the lines.
+
+    Each cluster is moved up or down so that it lies on the lines on average: what to draw beside a
+    fit that was made `within` clusters.
+    """
+    labels = np.unique(clusters, return_inverse=True)[1]
+    apart = np.bincount(labels, y - lines.at(x)) / np.bincount(labels)
+    return y - apart[labels]
 
 
 class Bins(NamedTuple):

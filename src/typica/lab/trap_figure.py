@@ -1,0 +1,80 @@
+"""The picture of the likelihood trap: quality against the cost above the entropy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from typica.lab.drawing import BLUE, GREY, INK, ORANGE, canvas
+from typica.lab.trap_domain import REFERENCE, Domain
+from typica.lab.trap_turns import Turn
+from typica.lab.turning_point import equal_count_bins, without_levels
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ACROSS, MOST = 3, 3  # panels in a row; qualities that are shown of a domain
+EDGE = 0.005  # share of the sequences on either side that is not shown
+
+
+def figure(domains: Sequence[Domain], found: Sequence[Turn]) -> Figure:
+    """Draw the first qualities of each domain: bins, lines, turning point and its interval."""
+    panels = [
+        (domain, turn)
+        for domain in domains
+        for turn in _shown([turn for turn in found if turn.domain == domain.name])
+    ]
+    down = math.ceil(len(panels) / ACROSS)
+    picture, axes = canvas(down, ACROSS, width=11.5, height=3.4 * down)
+    for axis, panel in zip(axes.flat, panels, strict=False):
+        _panel(axis, *panel)
+    for axis in axes.flat[len(panels) :]:
+        axis.set_axis_off()
+    return picture
+
+
+def _shown(found: Sequence[Turn]) -> list[Turn]:
+    """Return the first qualities, within clusters where there are such."""
+    first: dict[str, Turn] = {}
+    for turn in found:
+        first.setdefault(turn.quality, turn)
+    return list(first.values())[:MOST]
+
+
+def _panel(axis: Any, domain: Domain, turn: Turn) -> None:
+    values = domain.quality[turn.quality]
+    if turn.cost.within:
+        plain = equal_count_bins(domain.d, values)
+        axis.plot(plain.x, plain.y, ".", color=GREY, label="bins, as they are")
+        values = without_levels(domain.d, values, domain.cluster, turn.cost.lines)
+    bins = equal_count_bins(domain.d, values)
+    label = "bins, levels taken out" if turn.cost.within else "bins"
+    axis.errorbar(bins.x, bins.y, bins.error, fmt="o", ms=4, color=BLUE, label=label)
+    low, high = np.quantile(domain.d, [EDGE, 1 - EDGE])
+    line = np.unique(np.append(np.linspace(low, high, 100), turn.cost.place))
+    axis.plot(line, turn.cost.lines.at(line), color=INK, label="two lines")
+    if turn.cost.exists:
+        axis.axvspan(turn.cost.low, turn.cost.high, color=ORANGE, alpha=0.25, lw=0)
+        axis.axvline(turn.cost.place, color=ORANGE, label="turning point, 95 %")
+    real = domain.way == REFERENCE
+    if real.any():
+        place = domain.d[real].mean(), domain.quality[turn.quality][real].mean()
+        axis.plot(*place, "*", color=INK, ms=10, label="held-out tunes")
+    _own(axis, domain, low, high)
+    axis.set_xlim(low, high)
+    axis.set_title(f"{domain.name}: {turn.quality}")
+    axis.set_xlabel(f"(nll - H) / L, nats a {domain.symbol}")
+    axis.legend(loc="lower left", fontsize=7)
+
+
+def _own(axis: Any, domain: Domain, low: float, high: float) -> None:
+    """Draw where the model's own samples lie, along the lower edge."""
+    axis.axvline(0, color=GREY, ls=":")
+    twin = axis.twinx()
+    counts, edges = np.histogram(domain.own, np.linspace(low, high, 41))
+    twin.stairs(counts, edges, fill=True, color=GREY, alpha=0.35)
+    twin.set_ylim(0, 5 * max(counts.max(), 1))
+    twin.set_axis_off()
