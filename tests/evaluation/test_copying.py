@@ -8,7 +8,7 @@ import torch
 from scipy.signal import resample
 
 from typica.data.corpus import Recording
-from typica.evaluation.copying import Copy, CopyIndex, copied_share
+from typica.evaluation.copying import Copy, CopyIndex, _goes_on, copied_share
 
 RATE = 4000
 
@@ -85,6 +85,19 @@ def test_a_long_copy_is_one_and_two_are_two(index):
     assert long.seconds == pytest.approx(10, abs=0.6)
     assert short.seconds == pytest.approx(5, abs=0.6)
     assert copied_share([long, short], 25.0) == pytest.approx(0.6, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("window", "goes_on"),
+    [
+        (Copy(4.5, 7.0, "a", 14.5, 1.0), True),
+        (Copy(4.5, 7.0, "a", 20.0, 1.0), False),  # from another place
+        (Copy(4.5, 7.0, "b", 14.5, 1.0), False),
+        (Copy(5.5, 8.0, "a", 15.5, 1.0), False),  # something else lies between
+    ],
+)
+def test_a_copy_goes_on_while_it_is_from_one_place_without_a_gap(window, goes_on):
+    assert _goes_on(Copy(0.0, 5.0, "a", 10.0, 1.0), window) == goes_on
 
 
 def test_music_that_was_not_trained_on_is_no_copy(index):
