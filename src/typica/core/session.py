@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 from torch import Tensor
 from torch.distributions import Distribution
@@ -33,6 +34,41 @@ class Session(ABC):
     @abstractmethod
     def state(self) -> EngineState:
         """Return where it is, as a value."""
+
+
+class BeamSteps(NamedTuple):
+    """A stretch of a beam search.
+
+    Attributes:
+        parents: The row that each row goes on from, at each step, (length, rows).
+        symbols: What each chose, (length, rows).
+        scores: Log-probabilities of the rows after the stretch, (sources, width).
+        entropy: Of the distributions that each step chose from, in nats, (length, rows), or None.
+        varentropy: In nats squared, or None.
+    """
+
+    parents: Tensor
+    symbols: Tensor
+    scores: Tensor
+    entropy: Tensor | None = None
+    varentropy: Tensor | None = None
+
+
+class BeamSession(Session):
+    """A session that also chooses by itself, for models whose sequences have no end."""
+
+    @abstractmethod
+    def search(self, scores: Tensor, length: int, *, spread: bool = False) -> BeamSteps:
+        """Go on with the best continuations of all rows of a source, step after step.
+
+        Of equal scores, the row that stood higher comes first, then the lower symbol.
+
+        Args:
+            scores: Log-probabilities of the rows, (sources, width), best first; -inf for a row
+                that is none.
+            length: Steps.
+            spread: Whether entropies and varentropies are wanted.
+        """
 
 
 class SessionEngine(Engine):

@@ -13,12 +13,14 @@ from torch.distributions import Distribution
 from typica.core.engine import Engine
 from typica.core.errors import ConfigError
 from typica.core.progress import Progress
-from typica.core.session import Session
+from typica.core.session import BeamSession, Session
 from typica.core.spread import spread as spread_of
 from typica.decoding.generation import Generation, Stop
-from typica.decoding.search.lineage import Lineage
+from typica.decoding.search.lineage import Last, Lineage
 from typica.decoding.search.ranking import best_of, listed, wide
 from typica.decoding.search.reward import LengthReward, NoReward
+
+STRETCH = 256  # steps that an engine takes by itself
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,40 @@ class Beam:
         """Search to the end."""
         with progress.task(what, total=self.length, unit="symbols") as task:
             while len(self.alive):
-                self._step(spread)
-                task.advance(1)
+                some = self._stretch(spread) if self._is_simple else self._step(spread)
+                task.advance(some)
         return self._result()
 
-    def _step(self, spread: bool) -> None:
-        """Add a symbol to every hypothesis."""
+    @property
+    def _is_simple(self) -> bool:
+        """Whether the engine can choose by itself: nothing ends, and scores are log p."""
+        simple = self.final is None and self.read is listed
+        return simple and isinstance(self.session, BeamSession)
+
+    def _stretch(self, spread: bool) -> int:
+        """Let the engine take many steps; return how many."""
+        assert isinstance(self.session, BeamSession)
+        some = min(STRETCH, self.length - self.time)
+        steps = self.session.search(self.scores, some, spread=spread)
+        self.scores, self.time = steps.scores, self.time + some
+        for at in range(some):
+            self.lineage.add(steps.parents[at], steps.symbols[at])
+            if steps.entropy is not None and steps.varentropy is not None:
+                self.lineage.measure(steps.entropy[at], steps.varentropy[at])
+        if self.time == self.length:
+            parents, symbols = (
+                column[-1].long().view_as(self.scores) for column in (steps.parents, steps.symbols)
+            )
+            self._pool(self.scores, parents, symbols, torch.ones_like(symbols, dtype=torch.bool))
+            self._stop_all()
+        return some
+
+    def _stop_all(self) -> None:
+        self.stopped |= dict.fromkeys(self.alive.tolist(), "length")
+        self.alive = self.alive[:0]
+
+    def _step(self, spread: bool) -> int:
+        """Add a symbol to every hypothesis; return 1, the steps taken."""
         distribution = self.session.step()
         log_probs = self.read(distribution)
         if spread:
@@ -110,9 +140,8 @@ class Beam:
         if self.final is not None or self.time == self.length:
             self._pool(scores, parents, symbols, ends)
         if self.time == self.length:
-            self.stopped |= dict.fromkeys(self.alive.tolist(), "length")
-            self.alive = self.alive[:0]
-            return
+            self._stop_all()
+            return 1
         if self.final is not None:
             # Each hypothesis ends in one way only: twice the width has enough that go on.
             order = is_final.byte().argsort(dim=1, stable=True)[:, : self.rules.width]
@@ -124,6 +153,7 @@ class Beam:
             self.scores = scores
             self.session.choose(parents.flatten(), symbols.flatten())
             self.lineage.add(parents.flatten(), symbols.flatten())
+        return 1
 
     def _candidates(self, log_probs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return scores, rows and symbols of the best continuations of each source."""
@@ -170,13 +200,12 @@ class Beam:
         is_there = best.score > -torch.inf
         ended = Ended(*(column[is_there] for column in best))
         fill = 0 if self.final is None else self.final
-        symbols, measured = self.lineage.trace(
-            ended.time, ended.parent, ended.symbol, self.length, fill
-        )
         longest = max(ended.time.tolist(), default=0)
+        last = Last(ended.time, ended.parent, ended.symbol)
+        symbols, measured = self.lineage.trace(last, longest, fill)
         entropies, varentropies = measured or (None, None)
         return Generation(
-            symbols[:, :longest],
+            symbols,
             ended.time,
             ended.log_prob,
             torch.zeros_like(ended.log_prob),
@@ -184,6 +213,6 @@ class Beam:
             is_there.nonzero()[:, 0],
             tuple(self.stopped[source] for source in range(self.sources)),
             ended.score,
-            None if entropies is None else entropies[:, :longest],
-            None if varentropies is None else varentropies[:, :longest],
+            entropies,
+            varentropies,
         )

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+
+class Last(NamedTuple):
+    """Where sequences end, (count,) each.
+
+    Attributes:
+        times: How many symbols they have.
+        parents: The row that the last symbol follows, among the rows then.
+        symbols: The last one.
+    """
+
+    times: Tensor
+    parents: Tensor
+    symbols: Tensor
 
 
 class Lineage:
@@ -28,36 +44,55 @@ class Lineage:
         self._parents.append(parents.int())
         self._symbols.append(symbols.int())
 
-    def trace(
-        self, times: Tensor, parents: Tensor, symbols: Tensor, length: int, fill: int
-    ) -> tuple[Tensor, list[Tensor]]:
+    def trace(self, last: Last, length: int, fill: int) -> tuple[Tensor, list[Tensor]]:
         """Return whole sequences, and what was measured along them.
 
         Args:
-            times: Symbols of each, (count,).
-            parents: The row that each one's last symbol follows, among the rows then.
-            symbols: Each one's last symbol.
+            last: Their ends.
             length: Columns wanted.
             fill: What stands behind a sequence's last symbol.
 
         Returns:
             Symbols (count, length), int64, and each measure (count, length), 0 behind the end.
         """
-        found = torch.full((len(times), length), fill, device=times.device)
-        kinds = len(self._measures[0]) if self._measures else 0
-        measured = [torch.zeros(len(times), length, device=times.device) for _ in range(kinds)]
-        rows = torch.zeros_like(parents)
-        for at in reversed(range(int(times.max()) if len(times) else 0)):
-            is_last, is_inner = times == at + 1, times > at + 1
-            if at < len(self._parents):
-                inner = rows.where(is_inner, 0)
-                found[:, at] = self._symbols[at][inner].long().where(is_inner, fill)
-                rows = self._parents[at][inner].long()
-            found[:, at] = symbols.where(is_last, found[:, at])
-            rows = parents.where(is_last, rows).where(is_last | is_inner, 0)
-            for kind, column in enumerate(self._measured_at(at)):
-                measured[kind][:, at] = column[rows].where(is_last | is_inner, 0.0)
-        return found, measured
+        path = self._path(last)
+        inner = [_picked(*pair) for pair in zip(self._symbols, path[1:], strict=False)]
+        device, count = last.times.device, len(last.times)
+        columns = torch.arange(length, device=device)
+        symbols = _wide(inner, count, length).long().to(device)
+        symbols = symbols.where(columns < last.times[:, None] - 1, fill)
+        symbols.scatter_(1, last.times[:, None] - 1, last.symbols[:, None])
+        measured = []
+        for kind in range(len(self._measures[0]) if self._measures else 0):
+            known = (measures[kind] for measures in self._measures)
+            kept = [_picked(*pair) for pair in zip(known, path, strict=False)]
+            whole = _wide(kept, count, length).to(device)
+            measured.append(whole.where(columns < last.times[:, None], 0.0))
+        return symbols, measured
 
-    def _measured_at(self, at: int) -> Sequence[Tensor]:
-        return self._measures[at] if self._measures else ()
+    def _path(self, last: Last) -> list[NDArray[np.int64]]:
+        """Return the rows that the symbols of each step follow, a step after another.
+
+        A sequence that has ended is where the first row is.
+        """
+        times, parents = last.times.cpu().numpy(), last.parents.cpu().numpy()
+        ends = {int(time): np.flatnonzero(times == time) for time in set(times.tolist())}
+        rows, path = np.zeros(len(times), np.int64), []
+        for time in range(max(ends, default=0), 0, -1):
+            if time in ends:
+                rows[ends[time]] = parents[ends[time]]
+            path.append(rows)
+            if time > 1:
+                rows = self._parents[time - 2].cpu().numpy()[rows].astype(np.int64)
+        return path[::-1]
+
+
+def _picked(column: Tensor, rows: NDArray[np.int64]) -> NDArray:
+    return column.cpu().numpy()[rows]
+
+
+def _wide(steps: list[NDArray], count: int, length: int) -> Tensor:
+    """Stack steps (count,) as columns of what is so long."""
+    steps = steps[:length]
+    missing = np.zeros((length - len(steps), count), np.float32 if not steps else steps[0].dtype)
+    return torch.from_numpy(np.concatenate([np.array(steps).reshape(-1, count), missing]).T.copy())

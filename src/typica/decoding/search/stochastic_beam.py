@@ -18,7 +18,7 @@ from typica.core.randomness import Randomness, uniforms_like
 from typica.core.session import open_session
 from typica.core.temperature import check_temperature, tempered
 from typica.decoding.generation import Generation, Stop, count_symbols
-from typica.decoding.search.lineage import Lineage
+from typica.decoding.search.lineage import Last, Lineage
 from typica.decoding.search.ranking import best_of, check_length, listed, repeated, wide
 
 
@@ -152,7 +152,8 @@ class _PerturbedBeam:
         log_draw = _log_inclusion(self.log_drawn[:, :-1] - threshold)
         rows, symbols = (part.view(self.sources, self.places)[:, :-1] for part in self.last)
         time = torch.full_like(rows[is_there], self.time)
-        found, _ = self.lineage.trace(time, rows[is_there], symbols[is_there], self.time, 0)
+        last = Last(time, rows[is_there], symbols[is_there])
+        found, _ = self.lineage.trace(last, self.time, 0)
         lengths, finished = count_symbols(found, self.final)
         source = is_there.nonzero()[:, 0]
         open_sources = set(source[~finished].tolist())

@@ -31,6 +31,7 @@ class NumbaKernel:
     """
 
     measures = True
+    searches = False
 
     def __init__(self, network: GatedNetwork, weights: Weights) -> None:
         if weights != "float32":
@@ -125,10 +126,12 @@ def _is_writable(folder: Path) -> bool:
 
 def _block(job: Job) -> Any:
     """Return the `Block` of numba_shapes.py."""
+    from typica.engines.gated.numba_shapes import Block
+
     length, count = job.symbols.shape
     own: dict[str, Any] = {"length": length, "streams": count, "time": job.time}
     own["temperature"] = np.float32(job.temperature)
-    arrays = {name: value for name, value in vars(job).items() if name not in own}
+    arrays = {name: getattr(job, name) for name in Block._fields if name not in own}
     own |= {name: 0 if value is None else _address(value) for name, value in arrays.items()}
     return _tuple("Block", own)
 

@@ -14,20 +14,22 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from typica.core.condition import Condition
-from typica.core.engine import Draws, Engine, EngineState, begin, check_draw, draw_by_steps
+from typica.core.engine import Draws, EngineState, begin, check_draw, draw_by_steps
 from typica.core.engine_state import read_state
-from typica.core.errors import ConfigError, RunError, ShapeError
+from typica.core.errors import ConfigError, ShapeError
 from typica.core.model import AutoregressiveModel
+from typica.core.session import Session, SessionEngine, StateSession
 from typica.core.spread import spread as spread_of
 from typica.core.temperature import tempered
 from typica.engines.gated.fit import check_fit
-from typica.engines.gated.job import Floats, Job, Kernel
+from typica.engines.gated.job import Floats, Job, Kernel, check_numbers
+from typica.engines.gated.session import GatedBeamSession, GatedSession
 from typica.engines.gated.state import GatedEngineState, Geometry, Rings
 from typica.layers.gated import GatedLayer, GatedStack
 from typica.layers.gated_network import ContextState, GatedNetwork, GatedState
 
 
-class GatedEngine(Engine):
+class GatedEngine(SessionEngine):
     """Draws from a model by a kernel; its states lie on the CPU, whatever computes.
 
     Args:
@@ -70,9 +72,9 @@ class GatedEngine(Engine):
         job, after = self._job(state, len(given), 1.0)
         job.forced = given
         job.outputs = np.empty((*given.shape, self.kernel.shapes["OUTPUTS"]), np.float32)
-        self._run(job)
+        self.run(job)
         check_numbers(job.outputs)
-        return self._distribution(job), self._after(job, after)
+        return self.distribution(job), self._after(job, after)
 
     def draw(
         self,
@@ -94,6 +96,15 @@ class GatedEngine(Engine):
             return self._draw_levels(job, after, spread)
         return self._draw_others(job, after, spread)
 
+    def session(self, state: EngineState) -> Session:
+        """See `SessionEngine.session`; kernels that cannot search go on by values."""
+        assert isinstance(state, GatedEngineState)
+        if not self.kernel.searches:
+            return StateSession(self, state)
+        if self.network.output == "categorical":
+            return GatedBeamSession(self, state)
+        return GatedSession(self, state)
+
     def load(self, path: Path) -> GatedEngineState:
         """See `Engine.load`."""
         previous, state = read_state(path, self.geometry.model, (GatedState, ContextState))
@@ -106,7 +117,7 @@ class GatedEngine(Engine):
         job.log_prob, job.log_draw = np.empty(shape, np.float32), np.empty(shape, np.float32)
         if spread:
             job.entropy, job.varentropy = (np.empty(shape, np.float32) for _ in "hv")
-        self._run(job)
+        self.run(job)
         check_numbers(job.log_prob)
         measured = (job.log_prob, job.log_draw, job.entropy, job.varentropy)
         columns = (
@@ -123,9 +134,9 @@ class GatedEngine(Engine):
     def _draw_others(self, job: Job, after: GatedEngineState, spread: bool) -> Draws:
         """Draw from what is not levels; torch measures what the kernel drew."""
         job.outputs = np.empty((*job.symbols.shape, self.kernel.shapes["OUTPUTS"]), np.float32)
-        self._run(job)
+        self.run(job)
         check_numbers(job.outputs)
-        distribution, symbols = self._distribution(job), self._symbols(job)
+        distribution, symbols = self.distribution(job), self._symbols(job)
         log_prob = distribution.log_prob(symbols)
         log_draw = torch.zeros_like(log_prob)
         if job.temperature:
@@ -140,13 +151,17 @@ class GatedEngine(Engine):
         assert isinstance(state, GatedEngineState)
         self._check(state.previous[:, None], state)
         after = state.copy()
+        return self.job(after, length, temperature), after
+
+    def job(self, state: GatedEngineState, length: int, temperature: float) -> Job:
+        """Describe a block that goes on from a state and changes its arrays."""
         job = Job(
             state.time,
             temperature,
-            recent=after.recent,
-            rings=after.rings,
-            context_rings=after.context_rings,
-            now=after.now,
+            recent=state.recent,
+            rings=state.rings,
+            context_rings=state.context_rings,
+            now=state.now,
             previous=state.previous.numpy().astype(np.float32),
             symbols=np.empty((length, state.count), np.float32),
         )
@@ -157,7 +172,7 @@ class GatedEngine(Engine):
             with torch.no_grad():
                 local = self.network.upsampling(frames, state.time, length)
             job.local = np.ascontiguousarray(local.cpu().numpy(), np.float32)
-        return job, after
+        return job
 
     def _check(self, symbols: Tensor, state: EngineState) -> None:
         """Refuse symbols that the kernel would read beyond its tables for."""
@@ -168,14 +183,14 @@ class GatedEngine(Engine):
         if levels and not bool(((symbols >= 0) & (symbols < levels)).all()):
             raise ConfigError(f"symbols must be levels from 0 to {levels - 1}")
 
-    def _run(self, job: Job) -> None:
-        """Do a job, streams spread over the processors."""
-        count = job.symbols.shape[1]
+    def run(self, job: Job) -> None:
+        """Do a job, streams spread over the processors; those that compete stay together."""
+        count = job.symbols.shape[1] // job.width
         parts = min(self.threads, count)
         if parts == 1:
-            self.kernel.run(job, 0, count)
+            self.kernel.run(job, 0, count * job.width)
             return
-        ends = [count * part // parts for part in range(parts + 1)]
+        ends = [count * part // parts * job.width for part in range(parts + 1)]
         pairs = zip(ends, ends[1:], strict=False)
         for done in [self._pool.submit(self.kernel.run, job, *pair) for pair in pairs]:
             done.result()
@@ -191,23 +206,14 @@ class GatedEngine(Engine):
     def _symbols(self, job: Job) -> Tensor:
         return torch.from_numpy(job.symbols.T.copy()).to(self.device, self.geometry.symbols)
 
-    def _distribution(self, job: Job) -> Distribution:
+    def distribution(self, job: Job) -> Distribution:
+        """Return the distributions that a job's outputs are of, batch shape (count, length)."""
         assert job.outputs is not None
         width = self.network.head[-1].weight.shape[1]
         outputs = torch.from_numpy(job.outputs)[..., :width].transpose(0, 1).to(self.device)
         if self.network.output == "categorical":
             outputs = outputs.log_softmax(-1)
         return self.network.distribution(outputs)
-
-
-def check_numbers(values: Floats) -> None:
-    """Refuse what is not a number.
-
-    Raises:
-        RunError: Something is not.
-    """
-    if not np.isfinite(values).all():
-        raise RunError("the network overflows: its outputs are no numbers; take other weights")
 
 
 def _uniforms(length: int, count: int, draws: int, generator: torch.Generator | None) -> Floats:

@@ -35,6 +35,7 @@ class GraphKernel:
     """
 
     measures = False
+    searches = False
 
     def __init__(self, network: GatedNetwork) -> None:
         self.network, self.device = network, network.reading.weight.device

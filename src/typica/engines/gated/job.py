@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from typica.core.errors import RunError
+
 Floats = NDArray[np.float32]
 
 
@@ -35,6 +37,13 @@ class Job:
         log_draw: Those under what was drawn from.
         entropy: Conditional entropies of levels.
         varentropy: Conditional variances of -log p.
+        ancestors: Of searches, or None: streams that were each stream's past, a ring
+            (more than the longest memory, count), int32: time t lies at t modulo its size. The
+            state's own arrays stay where they are when hypotheses leave and split.
+        context_ancestors: The same of the context network's frames.
+        scores: Log-probabilities of hypotheses, float64, (count,), for a beam search, else None.
+        parents: Where the streams go that hypotheses go on from, int32, (length, count), or None.
+        width: Hypotheses that compete with one another.
     """
 
     time: int
@@ -54,6 +63,21 @@ class Job:
     log_draw: Floats | None = None
     entropy: Floats | None = None
     varentropy: Floats | None = None
+    ancestors: NDArray[np.int32] | None = None
+    context_ancestors: NDArray[np.int32] | None = None
+    scores: NDArray[np.float64] | None = None
+    parents: NDArray[np.int32] | None = None
+    width: int = 1
+
+
+def check_numbers(values: NDArray[np.floating]) -> None:
+    """Refuse what is not a number.
+
+    Raises:
+        RunError: Something is not.
+    """
+    if not np.isfinite(values).all():
+        raise RunError("the network overflows: its outputs are no numbers; take other weights")
 
 
 class Kernel(Protocol):
@@ -64,10 +88,12 @@ class Kernel(Protocol):
         shapes: Constants of the network, as `typica.engines.gated.layout` names them.
         bytes: Of weights, biases and tables.
         measures: Whether it fills `log_prob` to `varentropy`; else it fills `outputs`.
+        searches: Whether it knows `ancestors` to `width`.
     """
 
     name: str
     measures: bool
+    searches: bool
     shapes: dict
     bytes: int
 

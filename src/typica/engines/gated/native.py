@@ -31,6 +31,7 @@ class NativeKernel:
     """
 
     measures = True
+    searches = True
 
     def __init__(self, network: GatedNetwork, weights: Weights) -> None:
         lanes = build.lanes()
@@ -55,6 +56,9 @@ class NativeKernel:
             begin=begin,
             end=end,
             temperature=job.temperature,
+            ancestry=0 if job.ancestors is None else len(job.ancestors),
+            context_ancestry=0 if job.context_ancestors is None else len(job.context_ancestors),
+            width=job.width,
             **{name: _pointer(getattr(job, name)) for name in _ARRAYS},
         )
         self._library.draw(ctypes.byref(call))
@@ -63,6 +67,7 @@ class NativeKernel:
 _ARRAYS = (
     *("label", "local", "forced", "uniforms", "recent", "rings", "context_rings", "now"),
     *("previous", "symbols", "outputs", "log_prob", "log_draw", "entropy", "varentropy"),
+    *("ancestors", "context_ancestors", "scores", "parents"),
 )
 
 
@@ -72,6 +77,7 @@ class _Call(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_void_p) for name in ("fixed", "weights", *_ARRAYS)),
         *((name, ctypes.c_int64) for name in ("time", "length", "count", "begin", "end")),
+        *((name, ctypes.c_int64) for name in ("ancestry", "context_ancestry", "width")),
         ("temperature", ctypes.c_float),
     ]
 
