@@ -1,4 +1,4 @@
-"""The likelihood trap: at which likelihood does quality turn, and is that the typical set?"""
+"""The likelihood trap: the likelihood at which quality turns, and whether it is the typical set."""
 
 from __future__ import annotations
 

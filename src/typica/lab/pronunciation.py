@@ -26,6 +26,7 @@ from typica.core.condition import Condition, Need, Track, check_condition
 from typica.core.config import Config
 from typica.core.errors import ConfigError, DataError, MissingFeatureError
 from typica.core.model import AutoregressiveModel
+from typica.core.randomness import seeded_globally
 from typica.score.installed import package_folder
 
 _VOWELS = "AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW"
@@ -96,10 +97,11 @@ class PronunciationModel(AutoregressiveModel):
     def __init__(self, config: PronunciationConfig) -> None:
         super().__init__(config)
         weights = _weights()
-        self.embed = _embedding(weights["dec_emb"])
-        self.layer = _recurrent(weights, "dec")
-        self.head = _linear(weights["fc_w"], weights["fc_b"])
-        self.register_buffer("read", _read(config.words, weights))
+        with seeded_globally(0):  # layers draw first weights, which are not used
+            self.embed = _embedding(weights["dec_emb"])
+            self.layer = _recurrent(weights, "dec")
+            self.head = _linear(weights["fc_w"], weights["fc_b"])
+            self.register_buffer("read", _read(config.words, weights))
         self.read: Tensor
         self.eval().requires_grad_(False)
 
@@ -209,7 +211,8 @@ def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
 def _recurrent(weights: dict[str, Tensor], side: str) -> nn.GRU:
     names = ("w_ih", "w_hh", "b_ih", "b_hh")
     given = {name: weights[f"{side}_{name}"] for name in names}
-    layer = nn.GRU(given["w_ih"].shape[1], given["w_hh"].shape[1], batch_first=True)
+    inputs, hidden = given["w_ih"].shape[1], given["w_hh"].shape[1]
+    layer = nn.GRU(inputs, hidden, batch_first=True)
     full = {"w": "weight", "b": "bias"}
     layer.load_state_dict({f"{full[name[0]]}{name[1:]}_l0": value for name, value in given.items()})
     return layer
