@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,8 +27,9 @@ from typica.core.engine_state import (
 )
 from typica.core.errors import ConfigError
 from typica.core.model import BLOCK, AutoregressiveModel, State
-from typica.core.randomness import draw
+from typica.core.randomness import Randomness, draw
 from typica.core.spread import spread as spread_of
+from typica.core.strategy import Strategy
 from typica.core.temperature import check_temperature, most_likely, tempered
 
 
@@ -40,9 +41,12 @@ class EngineState(ABC):
 
     Attributes:
         previous: Symbols (count,) that were drawn last and that the model has not read yet.
+        memory: What the strategy that they were drawn by remembers of each stream,
+            (count, numbers); None if they were drawn without.
     """
 
     previous: Tensor
+    memory: Tensor | None = field(default=None, kw_only=True)
 
     @property
     def count(self) -> int:
@@ -52,6 +56,13 @@ class EngineState(ABC):
     def then(self, symbols: Tensor) -> EngineState:
         """Return the same past, after which `symbols` (count,) were chosen."""
         return replace(self, previous=symbols.to(self.previous))
+
+    def remembered(self, strategy: Strategy) -> Tensor:
+        """Return what a strategy remembers; where another or none was at work, it begins anew."""
+        memory = strategy.begin(self.count).to(self.previous.device)
+        if self.memory is None or self.memory.shape != memory.shape:
+            return memory
+        return self.memory
 
     @abstractmethod
     def pick(self, rows: Sequence[int]) -> EngineState:
@@ -72,8 +83,8 @@ class Draws(NamedTuple):
     Attributes:
         symbols: Levels (int64), or amplitudes.
         log_prob: Of each symbol under the model, given those before it.
-        log_draw: Of each under what it was drawn from, at a temperature: 0 where it is the only
-            choice.
+        log_draw: Of each under what it was drawn from, at a temperature and by a strategy: 0 where
+            it is the only choice.
         entropy: Conditional entropy of the model before each draw, or None.
         varentropy: Conditional variance of -log p, in nats squared, or None.
         state: After the block.
@@ -90,8 +101,11 @@ class Draws(NamedTuple):
 class Engine(ABC):
     """Draws from a model, several streams side by side.
 
-    Whatever computes, distributions and draws lie on `device`, and so does a generator that is
+    Whatever computes, distributions and draws lie on `device`, and so do generators that are
     given. Symbols, conditions and prompts may lie anywhere: they are moved.
+
+    A stream whose model has an end (`AutoregressiveModel.final`) draws nothing else after it, and
+    that costs nothing: its log-probability, entropy and varentropy are 0.
 
     Attributes:
         model: What it draws from.
@@ -138,7 +152,8 @@ class Engine(ABC):
         length: int,
         *,
         temperature: float = 1.0,
-        generator: torch.Generator | None = None,
+        strategy: Strategy | None = None,
+        generator: Randomness = None,
         spread: bool = False,
     ) -> Draws:
         """Draw the next symbols of every stream.
@@ -148,11 +163,15 @@ class Engine(ABC):
             length: Symbols to draw.
             temperature: 1 draws what the model says, less is surer of itself, and 0 takes the most
                 likely symbol each time.
-            generator: Where the randomness comes from.
+            strategy: What chooses, of the distribution at that temperature; ancestral sampling if
+                left out.
+            generator: Where the randomness comes from: one for all streams, or one for each, so
+                that what a stream draws does not depend on the others.
             spread: Whether entropy and varentropy are wanted.
 
         Raises:
-            ConfigError: It is no temperature that can be drawn at, or `length` is below 1.
+            ConfigError: It is no temperature that can be drawn at, `length` is below 1, the
+                strategy has no meaning for the model, or there is not a generator for each stream.
         """
 
     @abstractmethod
@@ -175,6 +194,14 @@ def check_draw(length: int, temperature: float) -> None:
         raise ConfigError(f"at least 1 symbol must be drawn, got {length}")
 
 
+def check_generators(generator: Randomness, count: int) -> None:
+    """Refuse generators that are not one for each of `count` streams."""
+    if generator is None or isinstance(generator, torch.Generator):
+        return
+    if len(generator) != count:
+        raise ConfigError(f"{count} streams draw from as many generators, got {len(generator)}")
+
+
 @dataclass(frozen=True)
 class StepState(EngineState):
     """A model's own state.
@@ -189,12 +216,13 @@ class StepState(EngineState):
 
     def pick(self, rows: Sequence[int]) -> StepState:
         """See `EngineState.pick`."""
-        inner = pick_streams(self.inner, rows, self.count)
-        return replace(self, previous=self.previous[list(rows)], inner=inner)
+        memory, inner = pick_streams((self.memory, self.inner), rows, self.count)
+        return replace(self, previous=self.previous[list(rows)], memory=memory, inner=inner)
 
     def save(self, path: Path) -> None:
         """See `EngineState.save`."""
-        write_state(path, Saved(self.previous, self.inner), model_digest(self.model))
+        saved = Saved(self.previous, self.inner, self.memory)
+        write_state(path, saved, model_digest(self.model))
 
 
 class StepEngine(Engine):
@@ -226,7 +254,8 @@ class StepEngine(Engine):
         assert isinstance(state, StepState)
         previous = torch.cat([state.previous[:, None], symbols[:, :-1].to(state.previous)], 1)
         distribution, inner = self.model.advance(previous, state.inner)
-        return distribution, self._state(symbols[:, -1].to(state.previous), inner)
+        last = symbols[:, -1].to(state.previous)
+        return distribution, self._state(last, inner, state.memory)
 
     @torch.no_grad()
     def draw(
@@ -235,11 +264,12 @@ class StepEngine(Engine):
         length: int,
         *,
         temperature: float = 1.0,
-        generator: torch.Generator | None = None,
+        strategy: Strategy | None = None,
+        generator: Randomness = None,
         spread: bool = False,
     ) -> Draws:
         """See `Engine.draw`."""
-        return draw_by_steps(self, state, length, temperature, generator, spread)
+        return draw_by_steps(self, state, length, temperature, strategy, generator, spread)
 
     def load(self, path: Path) -> StepState:
         """See `Engine.load`."""
@@ -247,8 +277,8 @@ class StepEngine(Engine):
         moved = map_tensors(tuple(saved), lambda tensor: tensor.to(self.device))
         return self._state(*moved)
 
-    def _state(self, previous: Tensor, inner: State) -> StepState:
-        return StepState(previous, inner=inner, model=self.model)
+    def _state(self, previous: Tensor, inner: State, memory: Tensor | None = None) -> StepState:
+        return StepState(previous, memory=memory, inner=inner, model=self.model)
 
 
 def begin(
@@ -271,20 +301,51 @@ def draw_by_steps(
     state: EngineState,
     length: int,
     temperature: float,
-    generator: torch.Generator | None,
+    strategy: Strategy | None,
+    generator: Randomness,
     spread: bool,
 ) -> Draws:
     """Draw one symbol after another by an engine's `step`; see `Engine.draw`."""
     check_draw(length, temperature)
-    columns: list[tuple[Any, ...]] = []
+    check_generators(generator, state.count)
+    columns: list[Sequence[Tensor]] = []
     for _ in range(length):
+        before = state
         distribution, state = engine.step(state)
-        chosen = tempered(distribution, temperature) if temperature else None
-        drawn = draw(chosen, generator) if chosen else most_likely(distribution)
-        log_prob = distribution.log_prob(drawn)
-        log_draw = chosen.log_prob(drawn) if chosen else torch.zeros_like(log_prob)
-        columns.append((drawn, log_prob, log_draw, *(spread_of(distribution) if spread else ())))
-        state = state.then(drawn[:, 0])
+        chosen, log_draw, memory = _choose(distribution, before, temperature, strategy, generator)
+        log_prob = distribution.log_prob(chosen)
+        column = chosen, log_prob, log_draw, *(spread_of(distribution) if spread else ())
+        columns.append(_after_the_end(engine.model.final, before.previous, column))
+        state = replace(state.then(columns[-1][0][:, 0]), memory=memory)
     symbols, log_prob, log_draw, *both = (torch.cat(row, 1) for row in zip(*columns, strict=True))
     entropy, varentropy = both or (None, None)
     return Draws(symbols, log_prob, log_draw, entropy, varentropy, state)
+
+
+def _choose(
+    distribution: Distribution,
+    state: EngineState,
+    temperature: float,
+    strategy: Strategy | None,
+    generator: Randomness,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Return symbols, their log-probabilities under what they were drawn from, and the memory."""
+    if not temperature:
+        symbols = most_likely(distribution)
+        return symbols, torch.zeros_like(distribution.log_prob(symbols)), state.memory
+    chosen = tempered(distribution, temperature)
+    if strategy is not None:
+        return strategy.choose(chosen, state.remembered(strategy), generator)
+    symbols = draw(chosen, generator)
+    return symbols, chosen.log_prob(symbols), state.memory
+
+
+def _after_the_end(
+    final: int | None, previous: Tensor, column: Sequence[Tensor]
+) -> Sequence[Tensor]:
+    """Let sequences that have ended draw their end again, which costs nothing."""
+    if final is None:
+        return column
+    goes_on = (previous != final)[:, None]
+    symbols, *nats = column
+    return symbols.where(goes_on, final), *(one.where(goes_on, 0.0) for one in nats)

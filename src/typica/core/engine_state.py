@@ -18,7 +18,7 @@ from typica.core.errors import RunError
 from typica.core.files import replacing
 from typica.core.model import State
 
-KIND = "typica engine state, 2"
+KIND = "typica engine state, 3"
 
 
 @runtime_checkable
@@ -35,10 +35,12 @@ class Saved(NamedTuple):
     Attributes:
         previous: Symbols (count,) that were drawn last and that the model has not read yet.
         inner: The model's state.
+        memory: What a strategy remembers of each stream, (count, numbers), or None.
     """
 
     previous: Tensor
     inner: State
+    memory: Tensor | None = None
 
 
 def map_tensors(state: State, change: Callable[[Tensor], Tensor]) -> State:

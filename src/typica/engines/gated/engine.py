@@ -14,12 +14,21 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from typica.core.condition import Condition
-from typica.core.engine import Draws, EngineState, begin, check_draw, draw_by_steps
+from typica.core.engine import (
+    Draws,
+    EngineState,
+    begin,
+    check_draw,
+    check_generators,
+    draw_by_steps,
+)
 from typica.core.engine_state import read_state
 from typica.core.errors import ConfigError, ShapeError
 from typica.core.model import AutoregressiveModel
+from typica.core.randomness import Randomness
 from typica.core.session import Session, SessionEngine, StateSession
 from typica.core.spread import spread as spread_of
+from typica.core.strategy import Strategy
 from typica.core.temperature import tempered
 from typica.engines.gated.fit import check_fit
 from typica.engines.gated.job import Floats, Job, Kernel, check_numbers
@@ -82,13 +91,15 @@ class GatedEngine(SessionEngine):
         length: int,
         *,
         temperature: float = 1.0,
-        generator: torch.Generator | None = None,
+        strategy: Strategy | None = None,
+        generator: Randomness = None,
         spread: bool = False,
     ) -> Draws:
-        """See `Engine.draw`."""
+        """See `Engine.draw`; what the kernel does not know is drawn step by step, more slowly."""
         check_draw(length, temperature)
-        if temperature == 0 and self.network.output == "logistics":
-            return draw_by_steps(self, state, length, temperature, generator, spread)
+        check_generators(generator, state.count)
+        if not self._draws(temperature, strategy):
+            return draw_by_steps(self, state, length, temperature, strategy, generator, spread)
         job, after = self._job(state, length, temperature)
         count, draws = state.count, self.kernel.shapes["DRAWS"]
         job.uniforms = _uniforms(length, count, draws, generator)
@@ -107,9 +118,15 @@ class GatedEngine(SessionEngine):
 
     def load(self, path: Path) -> GatedEngineState:
         """See `Engine.load`."""
-        previous, state = read_state(path, self.geometry.model, (GatedState, ContextState))
+        previous, state, memory = read_state(path, self.geometry.model, (GatedState, ContextState))
         check_fit(previous, state, self.geometry, str(path))
-        return self.geometry.enter(previous, state)
+        return replace(self.geometry.enter(previous, state), memory=memory)
+
+    def _draws(self, temperature: float, strategy: Strategy | None) -> bool:
+        """Tell whether the kernel draws by itself."""
+        if temperature == 0 and self.network.output == "logistics":
+            return False
+        return self.model.final is None and (strategy is None or strategy.program == ())
 
     def _draw_levels(self, job: Job, after: GatedEngineState, spread: bool) -> Draws:
         """Draw levels; the kernel measures them on the way."""
@@ -216,11 +233,17 @@ class GatedEngine(SessionEngine):
         return self.network.distribution(outputs)
 
 
-def _uniforms(length: int, count: int, draws: int, generator: torch.Generator | None) -> Floats:
-    """Return uniform numbers, one sample's after another's: blocks of any size get the same."""
-    device = "cpu" if generator is None else generator.device
-    drawn = torch.rand(length, count, draws, generator=generator, device=device)
-    return drawn.cpu().numpy()
+def _uniforms(length: int, count: int, draws: int, generator: Randomness) -> Floats:
+    """Return uniform numbers, one sample's after another's: blocks of any size get the same.
+
+    With a generator for each stream, a stream's are the same whatever the others'.
+    """
+    if generator is None or isinstance(generator, torch.Generator):
+        device = "cpu" if generator is None else generator.device
+        drawn = torch.rand(length, count, draws, generator=generator, device=device)
+        return drawn.cpu().numpy()
+    rows = [torch.rand(length, draws, generator=one, device=one.device).cpu() for one in generator]
+    return torch.stack(rows, 1).numpy()
 
 
 def _geometry(network: GatedNetwork, shapes: dict, digest: str) -> Geometry:

@@ -157,6 +157,7 @@ class GatedEngineState(EngineState):
         return replace(
             self,
             previous=self.previous[index],
+            memory=None if self.memory is None else self.memory[index],
             recent=np.ascontiguousarray(self.recent[:, index]),
             rings=own.rings.pick(self.rings, self.count, index),
             context_rings=own.context_rings.pick(self.context_rings, self.count, index),
@@ -180,7 +181,8 @@ class GatedEngineState(EngineState):
 
     def save(self, path: Path) -> None:
         """See `EngineState.save`."""
-        write_state(path, Saved(self.previous, self.leave()), self.geometry.model)
+        saved = Saved(self.previous, self.leave(), self.memory)
+        write_state(path, saved, self.geometry.model)
 
     def _last(self, length: int) -> Tensor:
         """Return the symbols read last, (count, length)."""
