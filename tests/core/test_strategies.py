@@ -171,7 +171,7 @@ def test_filtered_sequences_are_as_frequent_as_enumeration_says():
 
 
 def test_temperature_of_each_step_is_not_temperature_of_the_whole():
-    # Two symbols, two steps: after 0 all is open, after 1 it is nearly settled. By hand, at T = 1/2:
+    # Two symbols, two steps: after 0 all is open, after 1 little is. By hand, at T = 1/2:
     # the whole is p(x)^2 / Z; each step squares and normalises by itself.
     first, after = torch.tensor([0.6, 0.4]), torch.tensor([[0.5, 0.5], [0.85, 0.15]])
     joint = first[:, None] * after

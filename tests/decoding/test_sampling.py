@@ -4,14 +4,17 @@ from contextlib import contextmanager
 
 import pytest
 import torch
+from enumerable import random_model
 from torch.distributions import Categorical, Normal
 
 from typica.core import registry
 from typica.core.errors import ConfigError
 from typica.core.progress import Progress, Task
-from typica.core.randomness import draw, seeded
+from typica.core.randomness import draw, seeded, seeded_rows
+from typica.core.spread import spread
 from typica.core.temperature import tempered
-from typica.decoding.sampling import ancestral, draw_audio
+from typica.decoding.sampling import ancestral, draw_audio, draw_samples
+from typica.decoding.words import strategy_from
 
 
 @pytest.fixture
@@ -116,3 +119,53 @@ def test_temperature_raises_a_gaussian_to_a_power():
 def test_drawing_from_the_unknown_is_an_error():
     with pytest.raises(TypeError, match="cannot draw from Poisson"):
         draw(torch.distributions.Poisson(torch.tensor(1.0)))
+
+
+def test_strategies_draw_through_samples_and_tell_the_spread(model):
+    strategy = strategy_from("top-k=3")
+    settings = {"strategy": strategy, "spread": True}
+
+    drawn = draw_samples(model, 3, 30, generator=seeded_rows(1, 3), **settings)
+
+    conditionals, symbols = model.conditionals(drawn.audio), model.symbols(drawn.audio)
+    top = conditionals.logits.topk(3)
+    assert (top.indices == symbols[..., None]).any(-1).all()
+    nats = (conditionals.log_prob(symbols) - top.values.logsumexp(-1)).sum(1).double()
+    torch.testing.assert_close(drawn.log_draw, nats, atol=1e-3, rtol=1e-4)
+    entropy, varentropy = spread(conditionals)
+    torch.testing.assert_close(drawn.entropies, entropy, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(drawn.varentropies, varentropy, atol=1e-4, rtol=1e-4)
+    assert drawn.lengths is None
+    alone = draw_samples(model, 1, 30, generator=seeded_rows(1, 1), **settings)
+    assert torch.equal(alone.audio, drawn.audio[:1])
+
+
+def test_blocks_join_as_if_they_were_one(model, monkeypatch):
+    settings = {"strategy": strategy_from("mirostat=2"), "spread": True}
+    whole = draw_samples(model, 2, 30, generator=seeded_rows(1, 2), **settings)
+    monkeypatch.setattr("typica.decoding.sampling.TOLD_EVERY", 7)
+    parts = draw_samples(model, 2, 30, generator=seeded_rows(1, 2), **settings)
+    assert torch.equal(parts.audio, whole.audio)
+    torch.testing.assert_close(parts.entropies, whole.entropies)
+
+
+def test_sequences_that_end_tell_their_lengths():
+    model = random_model(1, levels=3, depth=6, ends=True)
+    drawn = ancestral(model, 200, 6, generator=seeded(1))
+    for symbols, length in zip(drawn.audio.tolist(), drawn.lengths.tolist(), strict=True):
+        assert length == (symbols.index(2) + 1 if 2 in symbols else 6)
+    torch.testing.assert_close(drawn.log_prob, model.log_prob(drawn.audio))
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"strategy": strategy_from("greedy")}, "takes no temperature, no strategy and no prompt"),
+        ({"spread": True}, "tells no entropies"),
+        ({"generator": seeded_rows(1, 2)}, "it draws from one generator"),
+    ],
+)
+def test_what_is_not_autoregressive_takes_no_strategy(settings, why):
+    vae = registry.build("vae", "tiny")
+    with pytest.raises(ConfigError, match=f"VAE is not autoregressive: .*{why}"):
+        draw_samples(vae, 2, vae.length or 10, **settings)

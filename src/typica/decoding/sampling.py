@@ -1,7 +1,8 @@
-"""Ancestral sampling, at a temperature, after a prompt."""
+"""Drawing symbol after symbol: ancestral sampling or a strategy, after a prompt."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -12,6 +13,8 @@ from typica.core.engine import Engine, StepEngine, check_draw
 from typica.core.errors import ConfigError
 from typica.core.model import AutoregressiveModel, Model
 from typica.core.progress import SILENT, Progress
+from typica.core.randomness import Randomness
+from typica.core.strategy import Strategy
 from typica.expressions import cached
 
 TOLD_EVERY = 1024  # samples between two movements of the bar
@@ -25,14 +28,23 @@ class Drawn(NamedTuple):
         log_prob: Log-likelihood under the model, in nats, shape (count,); None for a model that
             is not autoregressive.
         log_draw: Log-likelihood under the distributions it was drawn from (they differ from the
-            model's at temperatures other than 1), in nats, shape (count,), or None.
+            model's at temperatures other than 1 and by strategies), in nats, shape (count,), or
+            None.
         engine: What computed.
+        lengths: Symbols of each example, its end among them, (count,); None where models know no
+            end.
+        entropies: Conditional entropies of the model before each draw, in nats, (count, length),
+            if asked for.
+        varentropies: Conditional variances of -log p, in nats squared, if asked for.
     """
 
     audio: Tensor
     log_prob: Tensor | None = None
     log_draw: Tensor | None = None
     engine: str = "torch"
+    lengths: Tensor | None = None
+    entropies: Tensor | None = None
+    varentropies: Tensor | None = None
 
 
 def draw_audio(model: Model, count: int, length: int, **settings: Any) -> Tensor:
@@ -46,7 +58,9 @@ def draw_samples(
     length: int,
     *,
     temperature: float = 1.0,
-    generator: torch.Generator | None = None,
+    strategy: Strategy | None = None,
+    spread: bool = False,
+    generator: Randomness = None,
     prompt: Tensor | None = None,
     condition: Condition | None = None,
     engine: Engine | None = None,
@@ -54,8 +68,8 @@ def draw_samples(
 ) -> Drawn:
     """Draw from any model.
 
-    Arguments are those of `ancestral`; a model that is not autoregressive takes neither
-    temperature nor prompt.
+    Arguments are those of `ancestral`; a model that is not autoregressive takes no temperature, no
+    strategy, no prompt, and one generator.
 
     Raises:
         ConfigError: The model cannot take what was asked.
@@ -68,15 +82,22 @@ def draw_samples(
                 count,
                 length,
                 temperature=temperature,
+                strategy=strategy,
+                spread=spread,
                 generator=generator,
                 prompt=prompt,
                 condition=condition,
                 engine=engine,
                 progress=progress,
             )
-    if temperature != 1 or prompt is not None:
-        name = type(model).__name__
-        raise ConfigError(f"{name} is not autoregressive: it takes no temperature and no prompt")
+    name = type(model).__name__
+    if temperature != 1 or strategy is not None or prompt is not None or spread:
+        raise ConfigError(
+            f"{name} is not autoregressive: it takes no temperature, no strategy and no prompt, "
+            f"and tells no entropies"
+        )
+    if not (generator is None or isinstance(generator, torch.Generator)):
+        raise ConfigError(f"{name} is not autoregressive: it draws from one generator")
     with torch.no_grad():
         audio = model.sample(count, length, condition=condition, generator=generator)
     return Drawn(audio)
@@ -88,7 +109,9 @@ def ancestral(
     length: int,
     *,
     temperature: float = 1.0,
-    generator: torch.Generator | None = None,
+    strategy: Strategy | None = None,
+    spread: bool = False,
+    generator: Randomness = None,
     prompt: Tensor | None = None,
     condition: Condition | None = None,
     engine: Engine | None = None,
@@ -96,13 +119,19 @@ def ancestral(
 ) -> Drawn:
     """Draw symbol after symbol, each from its distribution given those before.
 
+    Without a strategy, or with one that changes nothing, it is ancestral sampling.
+
     Args:
         model: An autoregressive model.
         count: Examples, drawn side by side.
         length: Symbols of each.
         temperature: 1 draws what the model says; less is more sure of itself, 0 takes the most
             likely.
-        generator: Where the randomness comes from.
+        strategy: What chooses each symbol, of its distribution at that temperature:
+            `typica.decoding.words.strategy_from` reads it from words.
+        spread: Whether entropies and varentropies are wanted.
+        generator: Where the randomness comes from: one generator, or one for each example, so that
+            an example does not depend on how many are drawn beside it.
         prompt: Audio to go on from, (1 or count, channels, time).
         condition: What the model is told; it begins where the prompt does.
         engine: What takes the steps, where something faster than the model was compiled of it
@@ -110,24 +139,44 @@ def ancestral(
         progress: Hears how far it is.
 
     Raises:
-        ConfigError: The temperature is below 0, or there is nothing to draw.
+        ConfigError: The temperature is below 0, there is nothing to draw, or the strategy has no
+            meaning for the model.
     """
     check_draw(length, temperature)
     engine = engine or StepEngine(model)
     state = engine.start(count, condition=condition, prompt=prompt)
-    symbols = []
+    blocks = []
     log_prob = log_draw = torch.zeros(count, dtype=torch.float64)
     with progress.task("sampling", total=length, unit="samples") as task:
         for begin in range(0, length, TOLD_EVERY):
             some = min(TOLD_EVERY, length - begin)
-            drawn = engine.draw(state, some, temperature=temperature, generator=generator)
+            drawn = engine.draw(
+                state,
+                some,
+                temperature=temperature,
+                strategy=strategy,
+                generator=generator,
+                spread=spread,
+            )
             log_prob = log_prob + _total(drawn.log_prob)
             log_draw = log_draw + _total(drawn.log_draw)
-            symbols.append(drawn.symbols)
+            blocks.append((drawn.symbols, drawn.entropy, drawn.varentropy))
             state = drawn.state
             task.advance(some)
-    audio = model.render(torch.cat(symbols, 1))
-    return Drawn(audio, log_prob, log_draw, engine.name)
+    symbols, entropies, varentropies = (_joined(parts) for parts in zip(*blocks, strict=True))
+    assert symbols is not None
+    lengths = None if model.final is None else model.counts(symbols).sum(1)
+    return Drawn(
+        *(model.render(symbols), log_prob, log_draw, engine.name),
+        lengths=lengths,
+        entropies=entropies,
+        varentropies=varentropies,
+    )
+
+
+def _joined(parts: Sequence[Tensor | None]) -> Tensor | None:
+    told = [part for part in parts if part is not None]
+    return torch.cat(told, 1) if told else None
 
 
 def _total(nats: Tensor) -> Tensor:
