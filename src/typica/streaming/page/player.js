@@ -103,6 +103,7 @@ class WorkletSource {
   close() {
     clearInterval(this.timer);
     this.line.close();
+    this.node.port.onmessage = null; // what it told before it was stopped may still come
     this.node.disconnect();
   }
 }
