@@ -8,6 +8,7 @@ from scipy.stats import chisquare
 from typica.core.engine import StepEngine
 from typica.core.errors import ConfigError
 from typica.core.randomness import seeded
+from typica.decoding.generation import Generation
 from typica.decoding.placing import Reference, own_samples, place
 from typica.decoding.selective import Band, selective_sampling
 from typica.decoding.sequences import concatenated, draw_sequences, symbols_in
@@ -283,3 +284,22 @@ def test_what_cannot_be_selected_is_refused(engine):
         draw_sequences(engine, engine.start(1), LENGTH, count=0)
     with pytest.raises(ConfigError, match="at least 2 sequences"):
         own_samples(engine, engine.start(1), LENGTH, draws=1)
+
+
+def test_where_all_is_equally_likely_every_sequence_is_typical():
+    """In float32 entropies and surprisals of an even choice differ in their last digit alone."""
+    count, length = 3, 160
+    even = torch.full((count, length), 256.0).log()
+    generation = Generation(
+        torch.zeros(count, length, dtype=torch.long),
+        torch.full((count,), length),
+        -(even.double() + 5e-7).sum(1),
+        torch.zeros(count),
+        torch.zeros(count, dtype=torch.bool),
+        torch.arange(count),
+        ("length",) * count,
+        torch.zeros(count),
+        even,
+        torch.full((count, length), 2e-13),
+    )
+    assert (place(generation, "z").abs() < 0.1).all()

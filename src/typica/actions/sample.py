@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,15 +12,15 @@ import torch
 from torch import Tensor
 
 from typica.actions.conditions import condition_for
+from typica.actions.decode import carry_out, plan_for
 from typica.actions.precision import measure_precision
 from typica.actions.prompt import read_prompt
 from typica.core.errors import ConfigError
 from typica.core.files import write_json
 from typica.core.progress import SILENT, Progress
-from typica.core.randomness import seeded
 from typica.core.run import load
 from typica.data.sound import write_audio
-from typica.decoding.sampling import Drawn, draw_samples
+from typica.decoding.sampling import Drawn
 from typica.engines.compiler import Backend, Weights, engine_for
 
 
@@ -34,6 +35,7 @@ class Samples(NamedTuple):
         real_time: Seconds of audio drawn in a second, all examples together.
         engine: What computed.
         cost: What weights of fewer bits cost, in one sentence; None for float32.
+        how: The strategy, in words, and what is to be said of how it went.
     """
 
     files: list[Path]
@@ -43,6 +45,7 @@ class Samples(NamedTuple):
     real_time: float
     engine: str
     cost: str | None = None
+    how: str = ""
 
 
 def sample(
@@ -50,7 +53,9 @@ def sample(
     *,
     seconds: float = 10.0,
     count: int = 1,
-    temperature: float = 1.0,
+    temperature: float | None = None,
+    strategy: str | None = None,
+    numbers: Mapping[str, float | None] | None = None,
     seed: int = 0,
     prompt: Path | None = None,
     normalise_prompt: bool = True,
@@ -69,8 +74,13 @@ def sample(
         seconds: Length of each example, without the prompt.
         count: Examples.
         temperature: Below 1, the model is surer of itself, and at 0 it takes the most likely each
-            time (autoregressive systems).
-        seed: The same seed gives the same samples on the same machine.
+            time (autoregressive systems). The run's own if left out, mostly 1.
+        strategy: How symbols are chosen or sequences searched for (autoregressive systems), in
+            the words of `typica.decoding.plan.plan_from`. The run's own if left out, mostly
+            "ancestral".
+        numbers: What goes with it, by the names of `typica.decoding.plan.OPTIONS`.
+        seed: The same seed gives the same samples on the same machine, and the first of them do
+            not depend on how many are drawn.
         prompt: A recording to go on from (autoregressive systems).
         normalise_prompt: Make it as loud as the run's recordings were made; False for an
             excerpt of one of them, which is as loud as it should be.
@@ -88,34 +98,38 @@ def sample(
     if not 0 < seconds < math.inf or count < 1:
         raise ConfigError(f"seconds and count must be above 0, got {seconds:g} and {count}")
     opened = load(run, device)
+    planned = plan_for(opened, strategy, temperature, numbers)
     past = read_prompt(opened, prompt, normalise=normalise_prompt)
     past_length = 0 if past is None else past.shape[-1]
     length = max(1, round(seconds * opened.rate))
-    condition = condition_for(opened, count, length, prompt=past_length, label=label, like=like)
+    rows = planned.rows(count)
+    condition = condition_for(opened, rows, length, prompt=past_length, label=label, like=like)
     engine = engine_for(opened.model, weights=weights, backend=backend, say=progress.say)
     cost = None
     if engine is not None and weights != "float32":  # before anything is written: it may fail
         cost = measure_precision(opened, engine).sentence
     began = time.perf_counter()
-    drawn = draw_samples(
-        opened.model,
-        count,
-        length,
-        temperature=temperature,
-        generator=seeded(seed, opened.device),
+    drawn, note = carry_out(
+        opened,
+        planned,
+        engine,
+        count=count,
+        length=length,
+        seed=seed,
         prompt=past,
         condition=condition,
-        engine=engine,
         progress=progress,
     )
     real_time = count * seconds / (time.perf_counter() - began)
     prompt_s = past_length / opened.rate
     audio = _after(past, drawn.audio.cpu())
-    asked = {"temperature": temperature, "seed": seed, "label": label, "like": like}
+    how = f"{planned}, {note}" if note else str(planned)
+    asked = {"strategy": how, "temperature": planned.temperature, "seed": seed}
+    asked |= {"label": label, "like": like}
     made = {"run": str(opened.path), "prompt": str(prompt or ""), "prompt_s": prompt_s}
     about = asked | {"engine": drawn.engine} | made
     files = _write(out, f"{opened.name}-seed{seed}", audio, opened.rate, about, drawn)
-    return Samples(files, audio, opened.rate, prompt_s, real_time, drawn.engine, cost)
+    return Samples(files, audio, opened.rate, prompt_s, real_time, drawn.engine, cost, how)
 
 
 def _after(past: Tensor | None, audio: Tensor) -> Tensor:

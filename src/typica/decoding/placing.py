@@ -19,6 +19,7 @@ from typica.decoding.sequences import batches, concatenated
 
 Unit = Literal["nats", "z", "quantile"]
 
+ROUNDING = 1e-5  # nats a symbol: what float32 may be off by
 TIE = 1e-9  # nats: log-likelihoods that differ by less are equal but for rounding
 
 
@@ -108,5 +109,6 @@ def _z(surprisal: Tensor, generation: Generation) -> Tensor:
         raise ConfigError("to place sequences by z they must be drawn with spread=True")
     excess = surprisal - generation.entropies.cpu().double().sum(1)
     variance = generation.varentropies.cpu().double().sum(1)
-    # Where the model was certain of every step there is nothing but rounding to be divided.
-    return torch.where(variance > 0, excess / variance.sqrt(), excess.where(excess > TIE, 0.0))
+    # Where all that may come is equally likely, both are nothing but rounding.
+    rounding = (generation.lengths.cpu() * ROUNDING).double()
+    return excess / (variance + rounding.square()).sqrt()

@@ -15,6 +15,7 @@ from typica.core.errors import ConfigError
 from typica.decoding.generation import Generation, Stop, count_symbols
 
 AT_ONCE = 64  # symbols between two looks at whether all sequences have ended, where they may
+ENDLESS = 2048  # symbols at once where they never do
 
 
 def draw_sequences(
@@ -54,8 +55,9 @@ def draw_sequences(
     final = engine.model.final
     ended = torch.zeros(len(sources), dtype=torch.bool, device=engine.device)
     blocks: list[Draws] = []
-    for begin in range(0, length, AT_ONCE):
-        some = min(AT_ONCE, length - begin)
+    at_once = ENDLESS if final is None else AT_ONCE
+    for begin in range(0, length, at_once):
+        some = min(at_once, length - begin)
         block = engine.draw(
             state, some, temperature=temperature, generator=generator, spread=spread
         )

@@ -79,6 +79,7 @@ class Job:
             "model": self.model.config.to_dict(),
             "data": settings.data.to_dict(),
             "training": settings.training.to_dict(),
+            "sampling": settings.sampling.to_dict(),
             **optimisation,
         }
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from typica.core.config import Config
 from typica.core.errors import ConfigError, did_you_mean
+from typica.decoding.settings import SamplingConfig
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ class Settings(NamedTuple):
 
     data: DataConfig
     training: TrainingConfig
+    sampling: SamplingConfig
     phases: dict[str, PhaseConfig]
 
 
@@ -133,7 +135,7 @@ def read_settings(tables: Mapping[str, Any], phases: Iterable[str]) -> Settings:
         ConfigError: A table or a setting is unknown or has the wrong type.
     """
     phases = list(phases)
-    known = {"model", "data", "training", *phases}
+    known = {"model", "data", "training", "sampling", *phases}
     for name, table in tables.items():
         if name not in known:
             raise ConfigError(f"there is no table {name!r}: {did_you_mean(name, known)}")
@@ -142,5 +144,6 @@ def read_settings(tables: Mapping[str, Any], phases: Iterable[str]) -> Settings:
     return Settings(
         DataConfig.from_dict(tables.get("data", {}), "data"),
         TrainingConfig.from_dict(tables.get("training", {}), "training"),
+        SamplingConfig.from_dict(tables.get("sampling", {}), "sampling"),
         {name: PhaseConfig.from_dict(tables.get(name, {}), name) for name in phases},
     )
