@@ -167,6 +167,16 @@ def test_a_state_goes_on_from_what_it_has_read():
         assert torch.allclose(model.log_prob(whole) - before, found.of(source).log_prob)
 
 
+@pytest.mark.parametrize("ends", [False, True])
+def test_what_ends_and_what_does_not_have_the_probability_one_together(ends):
+    for seed in range(5):
+        model = random_model(seed, 4, 4, ends=ends)
+        found = searched(model, 4, width=4**4)
+        every = enumerate_sequences(model, 4)
+        assert len(found) == len(every.symbols)
+        assert found.log_prob.exp().sum().isclose(torch.ones((), dtype=torch.float64))
+
+
 def test_impossible_symbols_are_never_found():
     model = table([0.5, 0.5, 0.0], [1.0, 0.0, 0.0])
     found = searched(model, 2, width=9)

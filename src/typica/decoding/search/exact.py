@@ -158,7 +158,7 @@ class _Search:
 
     def _offer(self, symbols: tuple[int, ...], log_prob: float) -> None:
         """Keep a whole sequence if it is among the best."""
-        if log_prob <= self.bound or symbols in self.best:
+        if log_prob <= self.bound:
             return
         self.best[symbols] = log_prob
         if len(self.best) > self.n_best:

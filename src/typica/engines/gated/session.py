@@ -113,7 +113,12 @@ class GatedSession(Session):
             self._begin(self.state().pick(rows))
         elif rows != list(range(len(rows))):
             self._ancestors.move(rows)
-            self._state = replace(self._state, now=self._state.now[rows])
+            memory = self._state.memory
+            self._state = replace(
+                self._state,
+                now=self._state.now[rows],
+                memory=None if memory is None else memory[rows],
+            )
         self._state = replace(self._state, previous=symbols.to(self._state.previous))
 
     def state(self) -> GatedEngineState:
