@@ -312,7 +312,9 @@ def draw_by_steps(
     for _ in range(length):
         before = state
         distribution, state = engine.step(state)
-        chosen, log_draw, memory = _choose(distribution, before, temperature, strategy, generator)
+        chosen, log_draw, memory = _choose(
+            engine, distribution, before, temperature, strategy, generator
+        )
         log_prob = distribution.log_prob(chosen)
         column = chosen, log_prob, log_draw, *(spread_of(distribution) if spread else ())
         columns.append(_after_the_end(engine.model.final, before.previous, column))
@@ -323,6 +325,7 @@ def draw_by_steps(
 
 
 def _choose(
+    engine: Engine,
     distribution: Distribution,
     state: EngineState,
     temperature: float,
@@ -335,7 +338,7 @@ def _choose(
         return symbols, torch.zeros_like(distribution.log_prob(symbols)), state.memory
     chosen = tempered(distribution, temperature)
     if strategy is not None:
-        return strategy.choose(chosen, state.remembered(strategy), generator)
+        return strategy.choose(chosen, state.remembered(strategy).to(engine.device), generator)
     symbols = draw(chosen, generator)
     return symbols, chosen.log_prob(symbols), state.memory
 

@@ -32,6 +32,7 @@ class NumbaKernel:
 
     measures = True
     searches = False
+    turns: tuple[str, ...] = ()
 
     def __init__(self, network: GatedNetwork, weights: Weights) -> None:
         if weights != "float32":

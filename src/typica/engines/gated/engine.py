@@ -31,7 +31,7 @@ from typica.core.spread import spread as spread_of
 from typica.core.strategy import Strategy
 from typica.core.temperature import tempered
 from typica.engines.gated.fit import check_fit
-from typica.engines.gated.job import Floats, Job, Kernel, check_numbers
+from typica.engines.gated.job import MOST_TURNS, Floats, Job, Kernel, check_numbers
 from typica.engines.gated.session import GatedBeamSession, GatedSession
 from typica.engines.gated.state import GatedEngineState, Geometry, Rings
 from typica.layers.gated import GatedLayer, GatedStack
@@ -103,6 +103,8 @@ class GatedEngine(SessionEngine):
         job, after = self._job(state, length, temperature)
         count, draws = state.count, self.kernel.shapes["DRAWS"]
         job.uniforms = _uniforms(length, count, draws, generator)
+        if strategy is not None:
+            self._instruct(job, strategy, state)
         if self.network.output == "categorical" and self.kernel.measures:
             return self._draw_levels(job, after, spread)
         return self._draw_others(job, after, spread)
@@ -126,7 +128,24 @@ class GatedEngine(SessionEngine):
         """Tell whether the kernel draws by itself."""
         if temperature == 0 and self.network.output == "logistics":
             return False
-        return self.model.final is None and (strategy is None or strategy.program == ())
+        if self.model.final is not None:
+            return False
+        program = () if strategy is None else strategy.program
+        if not program or self.network.output != "categorical":
+            return program == ()
+        return len(program) <= MOST_TURNS and all(
+            turn.name in self.kernel.turns for turn in program
+        )
+
+    def _instruct(self, job: Job, strategy: Strategy, state: EngineState) -> None:
+        """Give a job a strategy that the kernel knows."""
+        turns = [
+            (self.kernel.turns.index(name), *values, 0.0, 0.0)[:3]
+            for name, values in strategy.program or ()
+        ]
+        if turns:
+            job.program = np.array(turns, np.float32)
+            job.memory = state.remembered(strategy).cpu().numpy().astype(np.float32)
 
     def _draw_levels(self, job: Job, after: GatedEngineState, spread: bool) -> Draws:
         """Draw levels; the kernel measures them on the way."""
@@ -218,7 +237,8 @@ class GatedEngine(SessionEngine):
 
     def _after(self, job: Job, after: GatedEngineState) -> GatedEngineState:
         previous = torch.from_numpy(job.previous).to(self.geometry.symbols)
-        return replace(after, previous=previous, time=job.time + len(job.symbols))
+        memory = after.memory if job.memory is None else torch.from_numpy(job.memory)
+        return replace(after, previous=previous, memory=memory, time=job.time + len(job.symbols))
 
     def _symbols(self, job: Job) -> Tensor:
         return torch.from_numpy(job.symbols.T.copy()).to(self.device, self.geometry.symbols)

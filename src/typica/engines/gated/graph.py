@@ -36,6 +36,7 @@ class GraphKernel:
 
     measures = False
     searches = False
+    turns: tuple[str, ...] = ()
 
     def __init__(self, network: GatedNetwork) -> None:
         self.network, self.device = network, network.reading.weight.device

@@ -12,6 +12,8 @@ from typica.core.errors import RunError
 
 Floats = NDArray[np.float32]
 
+MOST_TURNS = 16  # of a strategy that a kernel takes
+
 
 @dataclass
 class Job:
@@ -44,6 +46,9 @@ class Job:
         scores: Log-probabilities of hypotheses, float64, (count,), for a beam search, else None.
         parents: Where the streams go that hypotheses go on from, int32, (length, count), or None.
         width: Hypotheses that compete with one another.
+        program: Turns of a strategy, (turns, 3): the number of each among the kernel's `turns`, and
+            its values; or None.
+        memory: What the strategy remembers of each stream, (count, numbers), or None.
     """
 
     time: int
@@ -68,6 +73,8 @@ class Job:
     scores: NDArray[np.float64] | None = None
     parents: NDArray[np.int32] | None = None
     width: int = 1
+    program: Floats | None = None
+    memory: Floats | None = None
 
 
 def check_numbers(values: NDArray[np.floating]) -> None:
@@ -89,11 +96,13 @@ class Kernel(Protocol):
         bytes: Of weights, biases and tables.
         measures: Whether it fills `log_prob` to `varentropy`; else it fills `outputs`.
         searches: Whether it knows `ancestors` to `width`.
+        turns: Names of a strategy's turns that it knows, for levels.
     """
 
     name: str
     measures: bool
     searches: bool
+    turns: tuple[str, ...]
     shapes: dict
     bytes: int
 

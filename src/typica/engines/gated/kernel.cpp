@@ -368,15 +368,20 @@ struct Call {
   int32_t* context_ancestors;  // (context_ancestry, count), the same of frames
   double* scores;              // (count,): a beam search; log-probabilities of hypotheses
   int32_t* parents;            // (length, count): streams that the hypotheses go on from
+  // Of strategies, or null.
+  const float* program;        // (turns, 3): what each turn does, and its numbers
+  float* memory;               // (count, numbers): what it remembers of each stream
   int64_t time, length, count, begin, end;
   int64_t ancestry, context_ancestry;
   int64_t width;           // hypotheses that compete with one another
+  int64_t turns, numbers;
   float temperature;       // 0 takes the most likely
 };
 
 struct Buffers {
   int chunk;  // samples that `before` has room for
-  float *x, *gates, *product, *skips, *before, *outputs, *one, *two;
+  float *x, *gates, *product, *skips, *before, *outputs, *one, *two, *three;
+  int32_t* keys;
   const float** from;
   float** to;
 };
@@ -636,6 +641,8 @@ inline float largest_of(const float* logits) {
   return largest(highest);
 }
 
+#include "strategy.cpp"
+
 inline float draw_level(const Call& call, const float* logits, const float* uniform,
                         const float* forced, int64_t at, const Buffers& b) {
   alignas(64) float parts[OUTPUTS / LANES];
@@ -645,27 +652,29 @@ inline float draw_level(const Call& call, const float* logits, const float* unif
   const float normaliser = most + std::log(total);
   int level;
   float* q = p;
-  float q_total = total, scale = 1;
+  float q_total = total, scale = 1, log_draw = 0;
   if (forced) {
     level = (int)*forced;
   } else if (call.temperature == 0) {
     for (level = 0; level < LEVELS - 1 && logits[level] != most; level++) continue;
   } else {
     if (call.temperature != 1) {
-      alignas(64) float q_parts[OUTPUTS / LANES];
       scale = 1 / call.temperature;
       q = b.two;
-      q_total = softmax(logits, scale, most, q, q_parts);
-      level = look_up(q, q_parts, *uniform * q_total);
+      q_total = softmax(logits, scale, most, q, parts);
+    }
+    if (call.program) {
+      if (q == p) memcpy(q = b.two, p, sizeof(float) * OUTPUTS);  // the spread is of all of `p`
+      level = draw_left(call, at % call.count, logits, most, scale, *uniform, q, b.three, b.keys,
+                        &log_draw);
     } else {
-      level = look_up(p, parts, *uniform * total);
+      level = look_up(q, parts, *uniform * q_total);
+      log_draw = (logits[level] - most) * scale - std::log(q_total);
     }
   }
   if (call.log_prob) {
     call.log_prob[at] = logits[level] - normaliser;
-    call.log_draw[at] = call.temperature == 0 || forced
-                            ? 0
-                            : (logits[level] - most) * scale - std::log(q_total);
+    call.log_draw[at] = log_draw;
   }
   if (call.entropy) tell_spread(call, logits, normaliser, p, total, at);
   return (float)level;
@@ -906,9 +915,9 @@ void run_streams(const Call& call) {
   // Hypotheses change places after each symbol.
   b.chunk = call.ancestors ? 1 : CHUNK;
   const size_t rows = call.end - call.begin, many = rows * b.chunk;
-  const size_t floats = rows * (3 * widest() + G + (b.chunk + 2) * MG + 2 * CG) + 2 * OUTPUTS;
+  const size_t floats = rows * (3 * widest() + G + (b.chunk + 2) * MG + 2 * CG) + 4 * OUTPUTS;
   const size_t searched = call.scores ? rows * (sizeof(Candidate) + 8 + 4 * CONTEXT) : 0;
-  Arena arena(floats * sizeof(float) + 2 * many * sizeof(float*) + searched + 20 * 64);
+  Arena arena(floats * sizeof(float) + 2 * many * sizeof(float*) + searched + 22 * 64);
   b.x = arena.take<float>(rows * widest());
   b.skips = arena.take<float>(rows * widest());
   b.outputs = arena.take<float>(rows * widest());
@@ -917,6 +926,8 @@ void run_streams(const Call& call) {
   b.before = arena.take<float>(rows * b.chunk * MG);
   b.one = arena.take<float>(OUTPUTS);
   b.two = arena.take<float>(OUTPUTS);
+  b.three = arena.take<float>(OUTPUTS);
+  b.keys = arena.take<int32_t>(OUTPUTS);
   b.from = arena.take<const float*>(many);
   b.to = arena.take<float*>(many);
   float* drive = arena.take<float>(rows * MG);

@@ -15,6 +15,9 @@ from typica.engines.gated.layout import Layout, Weights, lay_out
 from typica.engines.gated.memory import streaming
 from typica.layers.gated_network import GatedNetwork
 
+TURNS = ("temperature", "top-k", "nucleus", "typical", "epsilon", "eta", "min-p", "mirostat")
+"""Turns of a strategy that strategy.cpp knows, in the order of its `Turn`."""
+
 VECTORS = {4: "128 bits", 8: "AVX2", 16: "AVX-512"}
 
 
@@ -32,6 +35,7 @@ class NativeKernel:
 
     measures = True
     searches = True
+    turns: tuple[str, ...] = TURNS
 
     def __init__(self, network: GatedNetwork, weights: Weights) -> None:
         lanes = build.lanes()
@@ -59,6 +63,8 @@ class NativeKernel:
             ancestry=0 if job.ancestors is None else len(job.ancestors),
             context_ancestry=0 if job.context_ancestors is None else len(job.context_ancestors),
             width=job.width,
+            turns=0 if job.program is None else len(job.program),
+            numbers=0 if job.memory is None else job.memory.shape[1],
             **{name: _pointer(getattr(job, name)) for name in _ARRAYS},
         )
         self._library.draw(ctypes.byref(call))
@@ -67,7 +73,7 @@ class NativeKernel:
 _ARRAYS = (
     *("label", "local", "forced", "uniforms", "recent", "rings", "context_rings", "now"),
     *("previous", "symbols", "outputs", "log_prob", "log_draw", "entropy", "varentropy"),
-    *("ancestors", "context_ancestors", "scores", "parents"),
+    *("ancestors", "context_ancestors", "scores", "parents", "program", "memory"),
 )
 
 
@@ -78,6 +84,7 @@ class _Call(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("fixed", "weights", *_ARRAYS)),
         *((name, ctypes.c_int64) for name in ("time", "length", "count", "begin", "end")),
         *((name, ctypes.c_int64) for name in ("ancestry", "context_ancestry", "width")),
+        *((name, ctypes.c_int64) for name in ("turns", "numbers")),
         ("temperature", ctypes.c_float),
     ]
 
@@ -111,7 +118,11 @@ def _constant(name: str, value: Any) -> str:
 
 
 def _text() -> str:
-    return files("typica.engines.gated").joinpath("kernel.cpp").read_text()
+    kernel, strategy = (
+        files("typica.engines.gated").joinpath(name).read_text()
+        for name in ("kernel.cpp", "strategy.cpp")
+    )
+    return kernel.replace('#include "strategy.cpp"\n', strategy)
 
 
 def _pointer(array: NDArray[Any] | None) -> int | None:
