@@ -5,7 +5,6 @@ import torch
 from typica.core.engine import StepEngine
 from typica.core.progress import SILENT
 from typica.core.randomness import seeded
-from typica.decoding.chain import Chain
 from typica.lab import trap_domain as subject
 from typica.lab.trap_domain import ANCESTRAL, Levels, Score, Sequences, decode, drawn, many_ways
 from typica.lab.tunes import TuneModel, TuneModelConfig
@@ -46,10 +45,10 @@ def test_the_martingale_of_ancestral_samples_has_mean_zero(engine):
 
 
 def test_rows_that_have_ended_stay_ended(engine):
-    symbols = subject.draw_by(Chain(), engine, engine.start(300), 15, seeded(1))
-    ended = (symbols == END).cumsum(1) > 0
+    found = decode(engine, engine.start(300), 15, many_ways(1), seeded(1), SILENT)
+    ended = (found.symbols == END).cumsum(1) > 0
     assert bool(ended.any())
-    assert bool((symbols == END)[ended].all())
+    assert bool((found.symbols == END)[ended].all())
 
 
 def test_all_ways_decode_from_all_rows_at_one_length(engine):

@@ -50,7 +50,9 @@ def study(bench: Bench, size: Size = SIZE) -> Study:
             "Quality rises with likelihood up to an inflection point and then falls; it would be "
             "interesting to know whether that point is at the typical set (H0: d = 0)."
         ),
-        finding=" ".join([*map(_told, _headlines(found)), _width(comparison, bench)]),
+        finding=" ".join(
+            [*map(_told, _headlines(found)), _parts(found), _width(comparison, bench)]
+        ),
         numbers=[_number(turn) for turn in _headlines(found)],
         tables=[_turns(found), _accuracy(comparison, bench, size), *map(_ways, domains)],
         figure=trap_figure.figure(domains, found),
@@ -75,6 +77,17 @@ def _told(turn: Turn) -> str:
         f"{what} quality turns at d = {turn.cost.place:.3f} [{turn.cost.low:.3f}, "
         f"{turn.cost.high:.3f}] nats a {turn.symbol}, below which {turn.share:.1%} of the model's "
         f"own samples lie: {verdict}."
+    )
+
+
+def _parts(found: Sequence[Turn]) -> str:
+    """Tell which of the other proxies turn, of the first domain, whose first is their mean."""
+    own = [turn for turn in found if turn.domain == found[0].domain and turn.cost.within]
+    turning = [turn.quality for turn in own[1:] if turn.cost.exists]
+    others = [turn.quality for turn in own[1:] if not turn.cost.exists]
+    return (
+        f"Of the single proxies of {found[0].domain}, these turn: {', '.join(turning) or 'none'}; "
+        f"these do not: {', '.join(others) or 'none'}."
     )
 
 
@@ -109,7 +122,9 @@ def _turns(found: Sequence[Turn]) -> Table:
         "Where quality turns, with 95 % intervals of a bootstrap over prompts or words: in nats "
         "per symbol above the entropy, in the martingale's z, and as the share of the model's own "
         "samples that cost less. Peaks: share of the bootstrap's fits that rise and then fall; "
-        "below 95 % there is no turning point. Within: prompts and words have levels of their own",
+        "below 95 % there is no turning point. Within: prompts and words have levels of their own, "
+        "so that easy words, which have little entropy, do not bend the lines. Top: where a cubic "
+        "spline is highest, a check on the two lines",
         COLUMNS,
         [row(turn) for turn in found],
     )

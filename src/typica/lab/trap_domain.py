@@ -17,7 +17,6 @@ from torch import Tensor
 
 from typica.core.engine import Engine, EngineState
 from typica.core.progress import Progress
-from typica.core.strategy import Strategy
 from typica.decoding.chain import Chain
 from typica.decoding.generation import count_symbols
 from typica.decoding.search.beam import beam_search
@@ -81,7 +80,7 @@ def drawn(name: str, *stages: Temperature | TopK | Nucleus | Typical, times: int
     strategy = Chain(*stages)
 
     def draw(engine: Engine, state: EngineState, length: int, source: torch.Generator) -> Tensor:
-        return draw_by(strategy, engine, state, length, source)
+        return engine.draw(state, length, strategy=strategy, generator=source).symbols
 
     return Way(name, draw, times)
 
@@ -114,32 +113,6 @@ def many_ways(times: int = 2) -> list[Way]:
         beam(5),
         beam(20),
     ]
-
-
-@torch.no_grad()
-def draw_by(
-    strategy: Strategy,
-    engine: Engine,
-    state: EngineState,
-    length: int,
-    generator: torch.Generator,
-) -> Tensor:
-    """Draw one sequence for each row of a state, (rows, length), filled with the final symbol."""
-    final, memory = engine.model.final, strategy.begin(state.count)
-    ended = torch.zeros(state.count, dtype=torch.bool)
-    columns = []
-    for _ in range(length):
-        distribution, state = engine.step(state)
-        choice = strategy.choose(distribution, memory, generator)
-        symbols, memory = choice.symbols[:, 0], choice.memory
-        if final is not None:
-            symbols = symbols.masked_fill(ended, final)
-            ended = ended | (symbols == final)
-        columns.append(symbols)
-        if bool(ended.all()):
-            break
-        state = state.then(symbols)
-    return torch.stack(columns, 1)
 
 
 class Sequences(NamedTuple):

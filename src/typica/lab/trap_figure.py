@@ -56,6 +56,7 @@ def _panel(axis: Any, domain: Domain, turn: Turn) -> None:
     low, high = np.quantile(domain.d, [EDGE, 1 - EDGE])
     line = np.unique(np.append(np.linspace(low, high, 100), turn.cost.place))
     axis.plot(line, turn.cost.lines.at(line), color=INK, label="two lines")
+    axis.plot(turn.top.places, turn.top.curve, color=INK, lw=0.8, ls="--", label="spline")
     if turn.cost.exists:
         axis.axvspan(turn.cost.low, turn.cost.high, color=ORANGE, alpha=0.25, lw=0)
         axis.axvline(turn.cost.place, color=ORANGE, label="turning point, 95 %")
@@ -67,7 +68,7 @@ def _panel(axis: Any, domain: Domain, turn: Turn) -> None:
     axis.set_xlim(low, high)
     axis.set_title(f"{domain.name}: {turn.quality}")
     axis.set_xlabel(f"(nll - H) / L, nats a {domain.symbol}")
-    axis.legend(loc="lower left", fontsize=7)
+    axis.legend(fontsize=7)
 
 
 def _own(axis: Any, domain: Domain, low: float, high: float) -> None:

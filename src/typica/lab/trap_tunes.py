@@ -124,9 +124,16 @@ def _qualities(
         for tokens in rows:
             columns.append((*_formed(tokens), *usual.likeness(tokens), _novelty(tokens, heard)))
             task.advance()
-    names = ("bars right", "well formed", "key kept", "steps", "variety", "novelty")
-    quality = dict(zip(names, np.array(columns).T, strict=True))
-    return {"all five": _together([quality[name] for name in names[:5]]), **quality}
+    right, formed, in_key, steps, variety, novelty = np.array(columns).T
+    return {
+        "all five": _together([right, formed, in_key, steps, variety]),
+        "bars right": right,
+        "variety": variety,
+        "steps": steps,
+        "well formed": formed,
+        "key kept": in_key,
+        "novelty": novelty,
+    }
 
 
 def _formed(tokens: Sequence[str]) -> tuple[float, float, float]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from typica.lab.smooth_maximum import Maximum, smooth_maximum
 from typica.lab.trap_domain import Domain
 from typica.lab.turning_point import TurningPoint, turning_point
 
@@ -20,6 +21,7 @@ class Turn(NamedTuple):
         quality: Name of the quality.
         cost: Along d, in nats per symbol.
         score: Along z.
+        top: Of a smooth curve along d.
         share: Of the model's own samples, those that cost less than the turning point.
         low: Of that share, with the interval of `cost`.
         high: Likewise.
@@ -30,6 +32,7 @@ class Turn(NamedTuple):
     quality: str
     cost: TurningPoint
     score: TurningPoint
+    top: Maximum
     share: float
     low: float
     high: float
@@ -52,25 +55,23 @@ def turns(domain: Domain, rng: Callable[[], np.random.Generator], resamples: int
     found = []
     for name, values in domain.quality.items():
         for within in (True, False) if is_clustered else (False,):
+            settings: dict[str, Any] = {
+                "clusters": domain.cluster,
+                "within": within,
+                "resamples": resamples,
+            }
             cost, score = (
-                turning_point(
-                    place,
-                    values,
-                    rng(),
-                    clusters=domain.cluster,
-                    within=within,
-                    resamples=resamples,
-                )
-                for place in (domain.d, domain.z)
+                turning_point(place, values, rng(), **settings) for place in (domain.d, domain.z)
             )
+            top = smooth_maximum(domain.d, values, rng(), **settings)
             shares = [float((domain.own < one).mean()) for one in (cost.place, cost.low, cost.high)]
-            found.append(Turn(domain.name, domain.symbol, name, cost, score, *shares))
+            found.append(Turn(domain.name, domain.symbol, name, cost, score, top, *shares))
     return found
 
 
 COLUMNS = [
     *("domain", "quality", "levels", "d", "low", "high", "z", "low", "high"),
-    *("share below", "low", "high", "peaks", "verdict"),
+    *("share below", "low", "high", "peaks", "verdict", "top", "low", "high"),
 ]
 
 
@@ -85,7 +86,8 @@ def row(turn: Turn) -> list[str | float]:
     scores: list[str | float] = ["", "", ""]
     if turn.score.exists:
         scores = [_short(one) for one in (turn.score.place, turn.score.low, turn.score.high)]
-    return [*names, *places, *scores, *shares, _short(turn.cost.peaks), turn.cost.verdict]
+    tops = [_short(one) for one in (turn.top.place, turn.top.low, turn.top.high)]
+    return [*names, *places, *scores, *shares, _short(turn.cost.peaks), turn.cost.verdict, *tops]
 
 
 def _short(value: float) -> float:

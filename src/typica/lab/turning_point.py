@@ -113,9 +113,7 @@ def turning_point(
     scale = max(float(np.std(x)), 1e-300), max(float(np.std(y)), 1e-300)
     middle = float(np.mean(y))
     places = _places(x)
-    counts = np.ones((1, labels.max() + 1))
-    drawn = _drawn(labels.max() + 1, resamples, rng)
-    weights = np.concatenate([counts, drawn])
+    weights = resampled(labels.max() + 1, resamples, rng)
     sums = _Sums(x / scale[0], (y - middle) / scale[1], labels, within)
     best = sums.fit(places / scale[0], weights)
     fits = Lines(
@@ -161,6 +159,13 @@ def equal_count_bins(x: NDArray, y: NDArray, bins: int = 20) -> Bins:
     return Bins(next(means), next(means), np.array(errors))
 
 
+def resampled(clusters: int, resamples: int, rng: np.random.Generator) -> NDArray:
+    """Return how often each cluster counts: once in the first row, as it is drawn in the others."""
+    shares = np.full(clusters, 1 / clusters)
+    drawn = rng.multinomial(clusters, shares, size=resamples).astype(float)
+    return np.concatenate([np.ones((1, clusters)), drawn])
+
+
 def _places(x: NDArray) -> NDArray:
     """Return breakpoints to try: values of x, some points of which lie on either side."""
     ordered = np.sort(x)
@@ -175,12 +180,6 @@ def _places(x: NDArray) -> NDArray:
     if not len(values):
         raise ValueError("at least three places must be different to fit two lines")
     return values
-
-
-def _drawn(clusters: int, resamples: int, rng: np.random.Generator) -> NDArray:
-    """Return how often each cluster is drawn, (resamples, clusters)."""
-    shares = np.full(clusters, 1 / clusters)
-    return rng.multinomial(clusters, shares, size=resamples).astype(float)
 
 
 class _Sums:

@@ -152,13 +152,11 @@ def interval(values: NDArray, rng: np.random.Generator) -> tuple[float, float]:
 
 def rows(comparison: Comparison, rng: Callable[[], np.random.Generator]) -> list[list]:
     """Return a row for each way: accuracies with their intervals, and what it costs the network."""
-    return [
-        [
-            *(result.way, result.exact.mean(), *interval(result.exact, rng())),
-            *(result.edit.mean(), *interval(result.edit, rng()), result.nats.mean()),
-        ]
-        for result in comparison.results
-    ]
+    table: list[list] = []
+    for way, exact, edit, nats in comparison.results:
+        columns = [exact.mean(), *interval(exact, rng()), edit.mean(), *interval(edit, rng())]
+        table.append([way, *(round(float(number), 4) for number in [*columns, nats.mean()])])
+    return table
 
 
 COLUMNS = ["decoding", "exact", "low", "high", "edit", "low", "high", "log-likelihood"]
