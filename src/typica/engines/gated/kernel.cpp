@@ -47,20 +47,31 @@ inline void store(float* to, Vector value) { *(Loose*)to = value; }
 inline Vector all(float value) { return value - Vector{}; }
 inline Vector lower_of(Vector a, Vector b) { return a < b ? a : b; }
 inline Vector higher_of(Vector a, Vector b) { return a > b ? a : b; }
+
+template <class Number, int WIDTH>
+struct Lanes {
+  typedef Number Of __attribute__((vector_size(4 * WIDTH)));
+};
+
+// Lanes folded in halves by an operation on two vectors, or two numbers, down to one number.
+template <class Number, int WIDTH, class Operation>
+inline Number fold(const Operation& both, typename Lanes<Number, WIDTH>::Of a) {
+  if constexpr (WIDTH == 4) {
+    return both(both(a[0], a[2]), both(a[1], a[3]));
+  } else {
+    typename Lanes<Number, WIDTH / 2>::Of parts[2];
+    memcpy(parts, &a, sizeof(a));
+    return fold<Number, WIDTH / 2>(both, both(parts[0], parts[1]));
+  }
+}
 inline float sum(Vector a) {
-  float parts[LANES];
-  store(parts, a);
-  for (int width = LANES / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; i++) parts[i] += parts[i + width];
-  return parts[0];
+  return fold<float, LANES>([](auto a, auto b) { return a + b; }, a);
 }
 inline float largest(Vector a) {
-  float parts[LANES];
-  store(parts, a);
-  for (int width = LANES / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; i++)
-      parts[i] = parts[i] > parts[i + width] ? parts[i] : parts[i + width];
-  return parts[0];
+  return fold<float, LANES>([](auto a, auto b) { return a > b ? a : b; }, a);
+}
+inline int32_t largest(Words a) {
+  return fold<int32_t, LANES>([](auto a, auto b) { return a > b ? a : b; }, a);
 }
 
 // exp to a relative error of about 1e-7: 2^n times a polynomial of the rest. For |x| up to 87.
@@ -665,8 +676,8 @@ inline float draw_level(const Call& call, const float* logits, const float* unif
     }
     if (call.program) {
       if (q == p) memcpy(q = b.two, p, sizeof(float) * OUTPUTS);  // the spread is of all of `p`
-      level = draw_left(call, at % call.count, logits, most, scale, *uniform, q, b.three, b.keys,
-                        &log_draw);
+      level = draw_left(call, at % call.count, logits, most, scale, *uniform, q, q_total, b.three,
+                        b.keys, &log_draw);
     } else {
       level = look_up(q, parts, *uniform * q_total);
       log_draw = (logits[level] - most) * scale - std::log(q_total);

@@ -28,10 +28,13 @@ struct Left {
   float by, less;      // l = by * (logit - largest logit) - less
 };
 
-inline void measure(Left& left) {
+// Keeps what a mask of each vector keeps.
+template <class Mask>
+inline void keep(Left& left, const Mask& mask) {
   Vector total = Vector{}, most = all(-INFINITY);
   for (int i = 0; i < OUTPUTS; i += LANES) {
-    const Vector p = load(left.p + i);
+    const Vector p = (Vector)((Words)load(left.p + i) & mask(i));
+    store(left.p + i, p);
     total += p;
     most = higher_of(most, p > 0.0f ? load(left.l + i) : all(-INFINITY));
   }
@@ -57,83 +60,88 @@ struct Pass {
 template <bool COUNTS>
 inline Pass weigh(const Left& left, int32_t middle) {
   Vector weight = Vector{};
-  Words below = Words{} - 1, above = Words{} + GONE;
+  // The smallest above is the largest of those turned round.
+  Words below = Words{} - 1, above = Words{} - GONE;
   for (int i = 0; i < OUTPUTS; i += LANES) {
     const Words key = load_words(left.key + i);
     const Words inside = key <= middle;
     const Vector one = COUNTS ? all(1) : load(left.p + i);
     weight += (Vector)((Words)one & inside);
-    const Words lower = inside ? key : Words{} - 1, upper = inside ? Words{} + GONE : key;
+    const Words lower = inside ? key : Words{} - 1, upper = inside ? Words{} - GONE : -key;
     below = lower > below ? lower : below;
-    above = upper < above ? upper : above;
+    above = upper > above ? upper : above;
   }
-  Pass pass = {sum(weight), below[0], above[0]};
-  for (int i = 1; i < LANES; i++) {
-    pass.below = below[i] > pass.below ? below[i] : pass.below;
-    pass.above = above[i] < pass.above ? above[i] : pass.above;
-  }
-  return pass;
+  return {sum(weight), largest(below), -largest(above)};
 }
 
 // Keeps the levels of the smallest keys, in the order of levels where keys are equal, up to the one
-// at which their weights reach `needed`.
+// at which their weights reach `needed`. The largest key is `bound`.
 template <bool COUNTS>
-inline void keep_first(Left& left, float needed) {
-  const Pass whole = weigh<COUNTS>(left, GONE - 1);
-  int32_t next = weigh<COUNTS>(left, -1).above, bound = whole.below;
+inline void keep_first(Left& left, float needed, int32_t bound) {
+  int32_t next = 0;
   float before = 0;  // what keys below `next` weigh
   while (next < bound) {
     const Pass pass = weigh<COUNTS>(left, next + (bound - next) / 2);
     if (pass.weight >= needed) bound = pass.below;
     else next = pass.above, before = pass.weight;
   }
-  int ties = 0;
-  for (int i = 0; i < OUTPUTS; i += LANES) {
+  Words ties = Words{};  // less than none
+  keep(left, [&](int i) {
     const Words key = load_words(left.key + i);
-    const Words tie = key == bound;
-    store(left.p + i, (Vector)((Words)load(left.p + i) & (key <= bound)));
-    for (int lane = 0; lane < LANES; lane++) ties -= tie[lane];
-  }
-  for (int i = 0; ties > 1 && i < LEVELS; i++) {
+    ties += key == bound;
+    return key <= bound;
+  });
+  if (fold<int32_t, LANES>([](auto a, auto b) { return a + b; }, ties) == -1) return;
+  for (int i = 0; i < LEVELS; i++) {
     if (left.key[i] != bound) continue;
+    const float one = COUNTS ? 1 : left.p[i];
     if (before >= needed) left.p[i] = 0;
-    before += COUNTS ? 1 : left.p[i];
+    before += one;
   }
-  measure(left);
+  keep(left, [](int) { return Words{} - 1; });
+}
+
+// Gives each level a key of its own; returns the largest.
+template <class Key>
+inline int32_t set_keys(Left& left, const Key& key_of) {
+  Words most = Words{};
+  for (int i = 0; i < OUTPUTS; i += LANES) {
+    const Words key = key_of(load(left.l + i)), kept = load(left.p + i) > 0.0f;
+    store_words(left.key + i, kept ? key : Words{} + GONE);
+    const Words known = kept ? key : Words{};
+    most = known > most ? known : most;
+  }
+  return largest(most);
 }
 
 // Keys by likelihood: the most likely have the smallest.
-inline void key_by_likelihood(Left& left) {
-  for (int i = 0; i < OUTPUTS; i += LANES) {
-    const Words key = (Words)(left.most - load(left.l + i));
-    store_words(left.key + i, load(left.p + i) > 0.0f ? key : Words{} + GONE);
-  }
+inline int32_t key_by_likelihood(Left& left) {
+  return set_keys(left, [&](Vector l) { return (Words)(left.most - l); });
 }
 
 // Keys by how far surprisals are from the entropy.
-inline void key_by_gap(Left& left) {
+inline int32_t key_by_gap(Left& left) {
   const float expected = std::log(left.total) - entropy_of(left);
-  for (int i = 0; i < OUTPUTS; i += LANES) {
-    const Vector off = load(left.l + i) - expected;
+  return set_keys(left, [=](Vector l) {
+    const Vector off = l - expected;
     const Vector gap = lower_of(higher_of(off, -off), all(WIDEST_GAP));
-    const Words key = __builtin_convertvector(gap * TIES_PER_NAT + 0.5f, Words);
-    store_words(left.key + i, load(left.p + i) > 0.0f ? key : Words{} + GONE);
-  }
+    return __builtin_convertvector(gap * TIES_PER_NAT + 0.5f, Words);
+  });
 }
 
 inline void keep_likeliest(Left& left, float count) {
-  key_by_likelihood(left);
-  keep_first<true>(left, count);
+  const int32_t bound = key_by_likelihood(left);
+  keep_first<true>(left, count, bound);
+}
+
+inline void keep_share(Left& left, float share, int32_t bound) {
+  keep_first<false>(left, (share - ROUNDING) * left.total, bound);
 }
 
 // Keeps the levels of at least so much `l`, or the most likely if there are none.
 inline void keep_above(Left& left, float floor) {
   if (floor > left.most) return keep_likeliest(left, 1);
-  for (int i = 0; i < OUTPUTS; i += LANES) {
-    const Words kept = load(left.l + i) >= floor;
-    store(left.p + i, (Vector)((Words)load(left.p + i) & kept));
-  }
-  measure(left);
+  keep(left, [&](int i) { return load(left.l + i) >= floor; });
 }
 
 inline void temper(Left& left, float temperature) {
@@ -147,7 +155,7 @@ inline void temper(Left& left, float temperature) {
   }
   left.by *= by;
   left.less = (left.less + most) * by;
-  measure(left);
+  keep(left, [](int) { return Words{} - 1; });
 }
 
 inline void take_turn(Left& left, const float* turn, float bits) {
@@ -156,12 +164,8 @@ inline void take_turn(Left& left, const float* turn, float bits) {
   switch ((Turn)(int)turn[0]) {
     case TEMPERATURE: return temper(left, value);
     case TOP_K: return keep_likeliest(left, value);
-    case NUCLEUS:
-      key_by_likelihood(left);
-      return keep_first<false>(left, (value - ROUNDING) * left.total);
-    case TYPICAL:
-      key_by_gap(left);
-      return keep_first<false>(left, (value - ROUNDING) * left.total);
+    case NUCLEUS: return keep_share(left, value, key_by_likelihood(left));
+    case TYPICAL: return keep_share(left, value, key_by_gap(left));
     case EPSILON: return keep_above(left, log_value + log_total - ROUNDING);
     case ETA: {
       const float floor = 0.5f * log_value - entropy_of(left);
@@ -178,13 +182,14 @@ struct Seen {
 };
 
 // Draws a level from what a program leaves of logits times `scale`; tells its log-probability there
-// and moves the stream's memory. `p` holds probabilities, which are lost; `l` and `key` are room.
+// and moves the stream's memory. `p` holds probabilities times `total`, which are lost; `l` and `key`
+// are room.
 inline int draw_left(const Call& call, int64_t stream, const float* logits, float most, float scale,
-                     float uniform, float* p, float* l, int32_t* key, float* log_draw) {
+                     float uniform, float* p, float total, float* l, int32_t* key,
+                     float* log_draw) {
   for (int i = 0; i < OUTPUTS; i += LANES) store(l + i, (load(logits + i) - most) * scale);
   for (int i = LEVELS; i < OUTPUTS; i++) p[i] = 0;
-  Left left = {p, l, key, 0, 0, scale, 0};
-  measure(left);
+  Left left = {p, l, key, total, 0, scale, 0};
   float* memory = call.memory ? call.memory + stream * call.numbers : nullptr;
   Seen seen[MOST_TURNS];
   int remembered = 0;
@@ -196,7 +201,7 @@ inline int draw_left(const Call& call, int64_t stream, const float* logits, floa
     remembered += remembers;
   }
   alignas(64) float parts[OUTPUTS / LANES];
-  float total = 0;
+  total = 0;
   for (int i = 0; i < OUTPUTS; i += LANES) total += parts[i / LANES] = sum(load(p + i));
   int level = look_up(p, parts, uniform * total);
   while (level > 0 && p[level] == 0) level--;  // rounding ran past the last one that is left
