@@ -41,6 +41,21 @@ def test_a_seed_gives_one_stream_whatever_it_is_written_to(call, run, tmp_path):
     assert not np.array_equal(first, other)
 
 
+def test_a_strategy_chooses_each_sample(call, run, tmp_path):
+    def levels(name, *options):
+        status, _, said = call(
+            "stream", run, "-o", tmp_path / name, "--seconds", 0.5, "--no-monitor", *options
+        )
+        assert status == 0, said
+        return set(soundfile.read(tmp_path / name, dtype="int16")[0].tolist())
+
+    assert len(levels("all.wav")) > 200
+    assert len(levels("few.wav", "--strategy", "top-k=3")) == 3
+    status, _, said = call("stream", run, "-o", tmp_path / "x.wav", "--strategy", "beam=8")
+    assert status == 2
+    assert "beam finds whole sequences" in said
+
+
 def test_the_report_tells_what_happened(call, run, tmp_path):
     report = tmp_path / "report.json"
     call("stream", run, *SHORT, "-o", tmp_path / "a.wav", "--report", report, "--seed", 3)

@@ -77,7 +77,8 @@ class DiceEngine(Engine):
     def follow(self, symbols, state):
         return self.model.advance(symbols, ())[0], state.then(symbols[:, -1])
 
-    def draw(self, state, length, *, temperature=1.0, generator=None, spread=False):
+    def draw(self, state, length, *, temperature=1.0, strategy=None, generator=None, spread=False):
+        assert strategy is None
         one = Categorical(logits=self.model.weight.detach())
         chosen = tempered(one, temperature) if temperature else None
         shape = (state.count, length)
@@ -101,7 +102,8 @@ class Fated(DiceEngine):
         self.risk, self.after = risk, after
         self.seen = []  # the states that were gone on from
 
-    def draw(self, state, length, *, temperature=1.0, generator=None, spread=False):
+    def draw(self, state, length, *, temperature=1.0, strategy=None, generator=None, spread=False):
+        assert strategy is None
         self.seen.append(state)
         noise = torch.randint(64, 192, (1, length), generator=generator)
         falls = torch.rand(1, generator=generator).item() < self.risk and state.time >= self.after

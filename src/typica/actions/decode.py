@@ -14,6 +14,7 @@ from typica.core.errors import ConfigError
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded, seeded_rows
 from typica.core.run import Run
+from typica.core.strategy import Strategy
 from typica.decoding.chain import Chain
 from typica.decoding.decoder import Decoder, Wanted
 from typica.decoding.plan import Plan, plan_from
@@ -35,6 +36,20 @@ class Planned(NamedTuple):
     def __str__(self) -> str:
         at = "" if self.temperature == 1 else f" at temperature {self.temperature:g}"
         return f"{self.plan}{at}"
+
+    @property
+    def strategy(self) -> Strategy | None:
+        """What chooses symbol after symbol, None for ancestral sampling.
+
+        Raises:
+            ConfigError: The plan is one for whole sequences.
+        """
+        if isinstance(self.plan, Decoder):
+            raise ConfigError(
+                f"{self.plan.name} finds whole sequences: what has no end is drawn by a strategy "
+                f"for each sample, as nucleus=0.95"
+            )
+        return None if self.plan == Chain() else self.plan
 
     def rows(self, count: int) -> int:
         """Return how many rows `count` sequences go on from: decoders take one."""
@@ -123,7 +138,7 @@ def carry_out(
         count,
         length,
         temperature=temperature,
-        strategy=None if plan == Chain() else plan,
+        strategy=planned.strategy,
         generator=streams,
         prompt=prompt,
         condition=condition,

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from typica.actions.conditions import condition_for
+from typica.actions.decode import Planned, plan_for
 from typica.actions.precision import measure_precision
 from typica.actions.prompt import read_prompt
 from typica.core.engine import Engine, check_draw
@@ -22,6 +23,7 @@ from typica.core.model import AutoregressiveModel
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded
 from typica.core.run import Run, load
+from typica.decoding.plan import plan_from
 from typica.engines.compiler import Backend, Weights
 from typica.engines.compiler import compile as compile_engine
 from typica.streaming.airing import Aired, Airing
@@ -38,7 +40,9 @@ class Music:
     """What shall be played.
 
     Attributes:
-        temperature: Below 1, the model is surer of itself.
+        temperature: Below 1, the model is surer of itself; the run's own if left out, mostly 1.
+        strategy: What chooses each symbol, in the words of `typica.decoding.plan.plan_from`; the
+            run's own if left out, mostly "ancestral".
         seed: The same seed gives the same stream on the same machine. Left out it is 0, or with a
             `state` the draws go on; with both, it is another continuation of the same past.
         prompt: A recording to go on from.
@@ -47,7 +51,8 @@ class Music:
         monitor: Whether to watch for silence, loops and noise, and to go back where they begin.
     """
 
-    temperature: float = 1.0
+    temperature: float | None = None
+    strategy: str | None = None
     seed: int | None = None
     prompt: Path | None = None
     label: str | None = None
@@ -60,7 +65,8 @@ class Music:
         Raises:
             TypicaError: It does, or it is none.
         """
-        check_draw(1, self.temperature)
+        check_draw(1, 1.0 if self.temperature is None else self.temperature)
+        plan_from(self.strategy or "ancestral")
         if self.state is not None:
             check_bookmark(self.state)
         given = {"--prompt": self.prompt, "--label": self.label}
@@ -185,7 +191,8 @@ def stream(
         model, length = _streamable(opened), _length(seconds, opened.rate)
         sinks = to.sinks(length=length, served=web is not None)
         engine = computing.engine(opened, model, progress.say)
-        performance = _perform(opened, engine, music, progress)
+        planned = plan_for(opened, music.strategy, music.temperature)
+        performance = _perform(opened, engine, music, planned, progress)
         progress.say(f"{opened.name} at {opened.rate} Hz, computed by {engine.name}")
         about: dict[str, Any] = {
             "title": opened.name,
@@ -222,13 +229,16 @@ def _streamable(run: Run) -> AutoregressiveModel:
     return model
 
 
-def _perform(run: Run, engine: Engine, music: Music, progress: Progress) -> Performance:
+def _perform(
+    run: Run, engine: Engine, music: Music, planned: Planned, progress: Progress
+) -> Performance:
     """Begin to play, or go on from a state, which knows what the run was told."""
     begins = music.state is None
     return perform(
         engine,
         run,
-        temperature=music.temperature,
+        temperature=planned.temperature,
+        strategy=planned.strategy,
         generator=music.generator(run.device),
         condition=condition_for(run, 1, 1, label=music.label) if begins else None,
         prompt=read_prompt(run, music.prompt),

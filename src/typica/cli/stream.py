@@ -21,8 +21,19 @@ def stream(
     ] = None,
     seconds: Annotated[float | None, Option(help="Length; without an end if left out.")] = None,
     temperature: Annotated[
-        float, Option(help="Below 1 the model is surer of itself, above 1 less sure.")
-    ] = 1.0,
+        float | None,
+        Option(
+            help="Below 1 the model is surer of itself, above 1 less sure.",
+            show_default="the run's, mostly 1",
+        ),
+    ] = None,
+    strategy: Annotated[
+        str | None,
+        Option(
+            help="What chooses each sample, as nucleus=0.95 or typical=0.9,top-k=64.",
+            show_default="the run's, mostly ancestral",
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         Option(help="The same seed gives the same stream; 0, or with --state its draws go on."),
@@ -77,6 +88,8 @@ def stream(
 
         typica stream my_album -o second.wav --state evening --save-state evening
 
+        typica stream my_album --strategy typical=0.95 --temperature 1.02
+
         typica stream my_album --weights bfloat16 --engine c++
     """
     import sys
@@ -90,7 +103,7 @@ def stream(
         Destination(out, format_, segment_seconds, keep),
         http=http,
         seconds=seconds,
-        music=Music(temperature, seed, prompt, label, state, monitor),
+        music=Music(temperature, strategy, seed, prompt, label, state, monitor),
         computing=Computing(device, weights, engine, threads),
         leaving=Traces(report, save_state),
         progress=Bars(),

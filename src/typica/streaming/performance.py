@@ -24,6 +24,7 @@ from typica.core.engine import Engine, EngineState
 from typica.core.errors import ConfigError, RunError
 from typica.core.progress import SILENT, Progress
 from typica.core.run import Run
+from typica.core.strategy import Strategy
 from typica.streaming.block import Block
 from typica.streaming.bookmark import Bookmark, read_bookmark
 from typica.streaming.crossfade import crossfade, crossfade_gains
@@ -67,6 +68,7 @@ class Performance:
         rate: int,
         monitor: Monitor | None = None,
         temperature: float = 1.0,
+        strategy: Strategy | None = None,
         generator: torch.Generator | None = None,
         condition: Condition | None = None,
         prompt: Tensor | None = None,
@@ -80,6 +82,7 @@ class Performance:
             rate: Hertz of what it draws.
             monitor: Watches; None plays whatever comes.
             temperature: 1 draws what the model says.
+            strategy: What chooses each symbol; ancestral sampling if left out.
             generator: Where all randomness comes from: one seed gives one stream. Left out with
                 a bookmark, its draws go on.
             condition: What the model is told, for one stream.
@@ -95,7 +98,7 @@ class Performance:
             raise ConfigError(f"the monitor is for {monitor.rate} Hz, the stream has {rate} Hz")
         grid = Grid(rate) if monitor is None else monitor.grid
         self.engine, self.rate, self.monitor = engine, rate, monitor
-        self.temperature, self.generator = temperature, generator
+        self.temperature, self.strategy, self.generator = temperature, strategy, generator
         self.block = BLOCK_TICKS * grid.tick if block is None else block
         if self.block < 1:
             raise ConfigError(f"a block must hold at least 1 sample, got {block}")
@@ -196,6 +199,7 @@ class Performance:
         return {
             "seconds": self._made / self.rate,
             "temperature": self.temperature,
+            "strategy": str(self.strategy or "ancestral"),
             "share_in_alarm": self._alarmed * self._tick / max(1, self._made),
             "interventions": dict(self._kinds),
             "monitor": dict(self.monitor.calibration) if self.monitor else None,
@@ -228,6 +232,7 @@ class Performance:
             self._state,
             self._tick,
             temperature=self.temperature,
+            strategy=self.strategy,
             generator=self.generator,
             spread=self._watch is not None,
         )
@@ -260,6 +265,7 @@ def perform(
     run: Run,
     *,
     temperature: float = 1.0,
+    strategy: Strategy | None = None,
     generator: torch.Generator | None = None,
     condition: Condition | None = None,
     prompt: Tensor | None = None,
@@ -270,13 +276,14 @@ def perform(
 ) -> Performance:
     """Let a run play, watched by its own monitor.
 
-    At a temperature other than 1 the martingale departs from the model because it was asked to:
-    it is shown, and no reason to intervene.
+    At a temperature other than 1, or by a strategy, the martingale departs from the model because
+    it was asked to: it is shown, and no reason to intervene.
 
     Args:
         engine: Of the run's model.
         run: Whose monitor watches; see `monitor_for`.
         temperature: 1 draws what the model says.
+        strategy: What chooses each symbol; ancestral sampling if left out.
         generator: Where all randomness comes from; left out, the draws of `state` go on.
         condition: What the model is told, for one stream.
         prompt: Audio to go on from, (1, channels, time).
@@ -289,7 +296,7 @@ def perform(
         RunError: The bookmark does not fit, or is damaged.
     """
     watching = monitor_for(run, engine, progress=progress) if monitor else None
-    if watching is not None and temperature != 1:
+    if watching is not None and (temperature != 1 or strategy is not None):
         watching = watching.without("martingale")
     mark = None if state is None else read_bookmark(state, engine, watching, run.rate)
     return Performance(
@@ -297,6 +304,7 @@ def perform(
         rate=run.rate,
         monitor=watching,
         temperature=temperature,
+        strategy=strategy,
         generator=generator,
         condition=condition,
         prompt=prompt,
