@@ -91,6 +91,8 @@ def test_lengths_are_exact():
     assert [bar.length for bar in bars] == [Fraction(5, 16), Fraction(1, 2)]
     (bar,) = read_bars(tokenise(C + "[ G 2 B ] 3/2 d ||")).bars
     assert bar.length == Fraction(4, 8)
+    (bar,) = read_bars(tokenise(C + "[ G B 2 ] d ||")).bars
+    assert bar.length == Fraction(2, 8)  # a chord is as long as its first note
 
 
 WORDS = tokenise(" ".join(RIGHT) + " > [ ] (3 | |1 :|2 :| |: :: /2 3")
