@@ -6,7 +6,7 @@ import torch
 
 from typica.core.progress import SILENT
 from typica.lab import likelihood_trap as subject
-from typica.lab import trap_controls, trap_tunes, trap_words, word_accuracy
+from typica.lab import trap_controls, trap_sounds, trap_tunes, trap_words, word_accuracy
 from typica.lab.pronunciation import as_symbols, dictionary
 from typica.lab.study import Bench
 from typica.lab.trap_turns import turns
@@ -20,6 +20,7 @@ packages = pytest.mark.skipif(
 TINY = subject.Size(
     trap_tunes.Size(8, 4, 1, Recipe(hidden=16, steps=25), ("ryan",)),
     trap_words.Size(12, 6, 1),
+    trap_sounds.Size(2, 0.2, 512, 3, 1),
     word_accuracy.Size(16, (1, 4), (3, 6), 200),
     controls=150,
     resamples=30,

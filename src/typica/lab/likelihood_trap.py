@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from typica.lab import trap_controls, trap_figure, trap_tunes, trap_words, word_accuracy
+from typica.lab import (
+    trap_controls,
+    trap_figure,
+    trap_sounds,
+    trap_tunes,
+    trap_words,
+    word_accuracy,
+)
 from typica.lab.study import Bench, Number, Study, Table
 from typica.lab.trap_domain import Domain
 from typica.lab.trap_turns import COLUMNS, Turn, row, turns
@@ -17,6 +24,7 @@ class Size(NamedTuple):
 
     tunes: trap_tunes.Size = trap_tunes.SIZE
     words: trap_words.Size = trap_words.SIZE
+    sounds: trap_sounds.Size = trap_sounds.SIZE
     accuracy: word_accuracy.Size = word_accuracy.SIZE
     controls: int = 2000  # sequences of each
     resamples: int = 1000
@@ -29,6 +37,7 @@ Builder = Callable[[Bench, Size], Domain]
 DOMAINS: tuple[Builder, ...] = (
     lambda bench, size: trap_tunes.tunes(bench.seed, size.tunes, bench.progress),
     lambda bench, size: trap_words.words(bench.seed, size.words, bench.progress),
+    lambda bench, size: trap_sounds.sounds(bench.seed, size.sounds, bench.progress),
     lambda bench, size: trap_controls.coin(size.controls, bench.rng()),
     lambda bench, size: trap_controls.perfect_model(size.controls, bench.rng()),
 )

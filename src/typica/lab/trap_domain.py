@@ -192,12 +192,12 @@ class Score(NamedTuple):
 
 
 @torch.no_grad()
-def score(engine: Engine, state: EngineState, sequences: Sequences) -> Score:
+def score(engine: Engine, state: EngineState, sequences: Sequences, at_once: int = ROWS) -> Score:
     """Read sequences again and tell what they cost, whichever way they were decoded."""
     parts = []
-    for begin in range(0, len(sequences.row), ROWS):
-        rows = sequences.row[begin : begin + ROWS]
-        symbols = sequences.symbols[begin : begin + ROWS]
+    for begin in range(0, len(sequences.row), at_once):
+        rows = sequences.row[begin : begin + at_once]
+        symbols = sequences.symbols[begin : begin + at_once]
         distribution, _ = engine.follow(symbols, state.pick(rows.tolist()))
         lengths, _ = count_symbols(symbols, engine.model.final)
         counts = torch.arange(symbols.shape[1]) < lengths[:, None]
