@@ -52,6 +52,12 @@ def test_samples_have_the_length_asked_for_and_can_be_scored(run):
     assert opened.log_prob(audio).shape == (2,)
 
 
+def test_opening_a_run_leaves_torch_s_own_randomness_where_it_is(run):
+    before = torch.get_rng_state()
+    assert typica.load(run).model is not None
+    assert torch.get_rng_state().equal(before)
+
+
 def test_a_copy_elsewhere_gives_the_same_samples(run, tmp_path):
     copy = shutil.copytree(run, tmp_path / "another machine" / "x")
     expected = typica.load(run).sample(0.01, seed=1)

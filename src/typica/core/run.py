@@ -72,8 +72,11 @@ class Run:
     @cached_property
     def model(self) -> Model:
         """The model with its weights, in evaluation mode."""
+        from typica.core.randomness import seeded_globally
+
         verify(self.path / WEIGHTS)
-        model = registry.from_settings(self.system, self.config["model"])
+        with seeded_globally(0):  # its first weights are thrown away: torch's own stream stays put
+            model = registry.from_settings(self.system, self.config["model"])
         check_identity(self.config, self.path / WEIGHTS)
         read_weights(model, self.path / WEIGHTS)
         return model.to(self.device).eval().requires_grad_(False)
