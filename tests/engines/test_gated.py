@@ -124,6 +124,16 @@ def test_draws_of_a_gaussian_are_distributed_as_it_says(backend, temperature):
     assert (ranks - steps_of_cdf).abs().max() < 2.23 / count**0.5  # Kolmogorov: 1e-4 beyond it
 
 
+@pytest.mark.parametrize("engine", [compile, StepEngine])
+def test_the_likeliest_takes_no_randomness(engine):
+    engine, generator = engine(build({})), seeded(1)
+    before, own = torch.get_rng_state(), generator.get_state()
+    for source in (None, generator):
+        engine.draw(engine.start(2), 5, temperature=0, generator=source)
+    assert torch.get_rng_state().equal(before)
+    assert generator.get_state().equal(own)
+
+
 @pytest.mark.parametrize("settings", CONFIGURATIONS, ids=str)
 def test_without_temperature_the_likeliest_is_taken(settings):
     model = build(settings)

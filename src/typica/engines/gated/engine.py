@@ -102,7 +102,9 @@ class GatedEngine(SessionEngine):
             return draw_by_steps(self, state, length, temperature, strategy, generator, spread)
         job, after = self._job(state, length, temperature)
         count, draws = state.count, self.kernel.shapes["DRAWS"]
-        job.uniforms = _uniforms(length, count, draws, generator)
+        job.uniforms = np.zeros((length, count, draws), np.float32)
+        if temperature:  # the most likely takes no chances, and no number from a generator
+            job.uniforms = _uniforms(length, count, draws, generator)
         if strategy is not None:
             self._instruct(job, strategy, state)
         if self.network.output == "categorical" and self.kernel.measures:
