@@ -130,7 +130,11 @@ def test_the_order_of_stages_matters():
 
 @pytest.mark.parametrize("kind", distributions(1))
 @pytest.mark.parametrize(
-    "words", ["nucleus=0.8", "typical=0.4", "min-p=0.2", "temperature=0.7,typical=0.9,nucleus=0.5"]
+    "words",
+    [
+        *("nucleus=0.8", "typical=0.4", "min-p=0.2", "nucleus=0.03"),
+        "temperature=0.7,typical=0.9,nucleus=0.5",
+    ],
 )
 def test_rows_draw_the_same_alone_and_among_others(words, kind):
     whole = choose(words, distributions(12)[kind], 12, seeded_rows(5, 12))
