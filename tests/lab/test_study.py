@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from typica.core.errors import ConfigError, DataError
+from typica.core.errors import ConfigError, DataError, MissingFeatureError
 from typica.lab import study as lab
 from typica.lab.page import write_page
 from typica.lab.performance import perform, studies
@@ -53,3 +53,22 @@ def test_a_page_of_nothing_is_refused(tmp_path):
 
 def test_drawing_and_sounds_are_no_studies():
     assert not {"drawing", "sounds", "study", "page", "performance"} & set(lab.names())
+
+
+def test_a_study_that_lacks_a_package_is_told_of_after_the_others(tmp_path, monkeypatch):
+    do = lab.perform
+
+    def perform_one(name, *told, **settings):
+        if name == "coin":
+            raise MissingFeatureError("a coin", "mint", "money")
+        return do(name, *told, **settings)
+
+    monkeypatch.setattr(lab, "perform", perform_one)
+    done = []
+    with pytest.raises(MissingFeatureError, match="a coin needs mint"):
+        done.extend(one.name for one in perform(["coin", "sphere-area"], tmp_path))
+    assert done == ["sphere_area"]
+    assert "sphere_area" in (tmp_path / "index.md").read_text()
+    with pytest.raises(MissingFeatureError):
+        list(perform(["coin"], tmp_path / "none"))
+    assert not (tmp_path / "none").exists()

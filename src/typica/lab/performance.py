@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from typica.core.errors import ConfigError
+from typica.core.errors import ConfigError, MissingFeatureError
 from typica.core.progress import SILENT, Progress
 from typica.lab import study as lab
 from typica.lab.page import write_page
@@ -49,9 +49,11 @@ def perform(
         seed: Of all that is drawn.
         progress: Hears how far it is.
 
+    A study whose packages are not installed is told of and left out until the others are done.
+
     Raises:
         ConfigError: There is no such study, or none is named.
-        MissingFeatureError: Matplotlib is not installed.
+        MissingFeatureError: Matplotlib is not installed, or, at the end, what a study needs.
     """
     names = [name.replace("-", "_") for name in names]
     if not names:
@@ -61,7 +63,16 @@ def perform(
     check_matplotlib()
     for name in names:
         lab.check(name)
+    lacking: list[MissingFeatureError] = []
     for name in names:
-        study, seconds = lab.perform(name, out, seed=seed, progress=progress)
+        try:
+            study, seconds = lab.perform(name, out, seed=seed, progress=progress)
+        except MissingFeatureError as error:
+            progress.say(f"{name} is left out: {error}")
+            lacking.append(error)
+            continue
         yield Performed(name, lab.title(name), study, seconds, Path(out) / f"{name}.png")
-    write_page(Path(out))
+    if len(lacking) < len(names):
+        write_page(Path(out))
+    for error in lacking:
+        raise error
