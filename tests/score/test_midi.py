@@ -1,6 +1,5 @@
 import io
 import struct
-import sys
 from collections import defaultdict
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from typica.core.errors import DataError, MissingFeatureError
+from typica.core.errors import DataError
 from typica.score.midi import decode_midi, encode_midi
 from typica.score.notes import Note, Notes
 
@@ -176,10 +175,3 @@ def test_no_damage_is_worse_than_a_refusal(data):
     except DataError:
         return
     assert len(notes) <= 2
-
-
-def test_without_its_package_the_mend_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "mido", None)
-
-    with pytest.raises(MissingFeatureError, match=r"needs mido: pip install 'typica\[scores\]'"):
-        decode_midi(WHOLE)

@@ -9,7 +9,7 @@ from importlib import metadata
 
 # What each optional feature needs, by the extra that brings it.
 FEATURES = {
-    "scores": ("the corpus of chorales", ("music21", "pretty_midi", "mido", "midirenderer")),
+    "scores": ("the corpus of chorales", ("music21", "pretty_midi", "midirenderer")),
     "plot": ("figures and reports", ("matplotlib",)),
     "track": ("TensorBoard logs", ("tensorboard",)),
     "media": ("m4a, mp4 and other containers", ("av",)),

@@ -1,22 +1,21 @@
-"""Standard MIDI files of notes, written and read.
+"""Standard MIDI files, written and read: notes, and the pedals where they are asked for.
 
-Control changes (the sustain pedal above all) and pitch bends are not read: a note ends when its key
-is released.
+What is read of a file are notes, programs, control changes and tempi, not pitch bends or words.
 """
 
 from __future__ import annotations
 
-import io
 import struct
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-from typica.core.errors import DataError, MissingFeatureError
+import numpy as np
+from numpy.typing import NDArray
+
+from typica.score.controls import Controls, Performance
+from typica.score.midi_events import Events, read_events
 from typica.score.notes import Note, Notes
 
 _OFF, _ON, _CONTROL, _PROGRAM = 0x80, 0x90, 0xB0, 0xC0
-# A file that sets no tempo has this one, says the standard: 120 quarters a minute.
-_TEMPO_US = 500_000
 
 
 def encode_midi(
@@ -25,6 +24,7 @@ def encode_midi(
     quarters_per_minute: float = 120.0,
     ticks_per_quarter: int = 960,
     controls: Mapping[int, int] | None = None,
+    changes: Controls | None = None,
     rest_s: float = 0.0,
 ) -> bytes:
     """Write notes as a standard MIDI file of format 0; equal notes give equal bytes.
@@ -38,6 +38,7 @@ def encode_midi(
         quarters_per_minute: The tempo; with its own, the times of a score fall on whole ticks.
         ticks_per_quarter: Resolution: times are rounded to a tick.
         controls: Values of MIDI controllers by number, set at the beginning of each channel used.
+        changes: Controls that change on the way, such as pedals; at one tick they come first.
         rest_s: Silence between the last release and the end of the file.
     """
     tempo_us = round(60e6 / quarters_per_minute)
@@ -47,12 +48,21 @@ def encode_midi(
         for number, value in (controls or {}).items():
             body += bytes([0, _CONTROL | channel, number, value])
     now = 0
-    for tick, message in _messages(notes, ticks_per_s):
+    events = _changes(changes, ticks_per_s) + _messages(notes, ticks_per_s)
+    for tick, message in sorted(events, key=lambda event: event[0]):
         body += _variable_length(tick - now) + message
         now = tick
     body += _variable_length(round(rest_s * ticks_per_s)) + b"\xff\x2f\x00"
     header = struct.pack(">IHHH", 6, 0, 1, ticks_per_quarter)
     return b"MThd" + header + b"MTrk" + len(body).to_bytes(4) + bytes(body)
+
+
+def _changes(changes: Controls | None, ticks_per_s: float) -> list[tuple[int, bytes]]:
+    rows = sorted(changes.rows(), key=lambda row: row.time_s) if changes else []
+    return [
+        (round(row.time_s * ticks_per_s), bytes([_CONTROL | row.channel, row.number, row.value]))
+        for row in rows
+    ]
 
 
 def _messages(notes: Notes, ticks_per_s: float) -> list[tuple[int, bytes]]:
@@ -64,8 +74,8 @@ def _messages(notes: Notes, ticks_per_s: float) -> list[tuple[int, bytes]]:
             begins.append((start, bytes([_PROGRAM | note.channel, note.program])))
         begins.append((start, bytes([_ON | note.channel, note.pitch, note.velocity])))
         ends.append((end, bytes([_OFF | note.channel, note.pitch, 0])))
-    # The sort is stable: at one tick releases come first, lest they end a note struck again.
-    return sorted(ends + begins, key=lambda event: event[0])
+    # They are sorted by tick alone: there releases come first, lest they end a note struck again.
+    return ends + begins
 
 
 def _variable_length(number: int) -> bytes:
@@ -97,69 +107,56 @@ def decode_midi(data: bytes) -> Notes:
     """Read the notes of a standard MIDI file, of all its tracks, in order of onset.
 
     A note struck again before its release ends there; one never released ends with the last event;
-    notes without length are left out.
+    notes without length are left out. Notes end when their keys are released: see
+    `decode_performance` where pedals matter.
 
     Raises:
         DataError: It is not a MIDI file, is damaged, or counts time in frames of film; the message
             is the reason alone.
-        MissingFeatureError: mido is not installed.
     """
-    try:
-        import mido
-    except ImportError as error:
-        raise MissingFeatureError("reading MIDI files", "mido", "scores") from error
-    try:
-        file = mido.MidiFile(file=io.BytesIO(data))
-        messages = mido.merge_tracks(file.tracks)
-    # On damaged files mido raises whatever its parser trips over.
-    except Exception as error:
-        raise DataError(f"not a MIDI file that can be read: {error}") from error
-    if file.type == 2 or not 0 < file.ticks_per_beat < 0x8000:
-        raise DataError("MIDI files of format 2 or with time in frames are not supported")
-    return Notes.of(_notes(messages, file.ticks_per_beat)).in_order()
+    return _notes(read_events(data))
 
 
-class _Keys:
-    """The keys held down while a file is read, and the notes they have made."""
+def decode_performance(data: bytes) -> Performance:
+    """Read notes, as `decode_midi` does, and control changes, those of the pedals among them.
 
-    def __init__(self) -> None:
-        self.notes: list[Note] = []
-        self._held: dict[tuple[int, int], Note] = {}
-
-    def press(self, note: Note) -> None:
-        self.release(note.channel, note.pitch, note.onset_s)
-        self._held[note.channel, note.pitch] = note
-
-    def release(self, channel: int, pitch: int, now_s: float) -> None:
-        note = self._held.pop((channel, pitch), None)
-        if note and now_s > note.onset_s:
-            self.notes.append(note._replace(offset_s=now_s))
-
-    def release_all(self, now_s: float) -> None:
-        for channel, pitch in list(self._held):
-            self.release(channel, pitch, now_s)
+    Raises:
+        DataError: As from `decode_midi`.
+    """
+    events = read_events(data)
+    changes = events.kind == _CONTROL >> 4
+    columns = (events.time_s, events.second, events.first, events.channel)
+    return Performance(_notes(events), Controls(*(column[changes] for column in columns)))
 
 
-def _notes(messages: Iterable[Any], ticks_per_quarter: int) -> list[Note]:
-    keys = _Keys()
-    programs = [0] * 16
-    tick_s = _TEMPO_US / 1e6 / ticks_per_quarter
-    # Times are counted from where the tempo last changed, so that they do not drift by addition.
-    tempo_tick, tempo_s = 0, 0.0
-    tick, now_s = 0, 0.0
-    for message in messages:
-        tick += message.time
-        now_s = tempo_s + (tick - tempo_tick) * tick_s
-        if message.type == "set_tempo":
-            tempo_tick, tempo_s = tick, now_s
-            tick_s = message.tempo / 1e6 / ticks_per_quarter
-        elif message.type == "program_change":
-            programs[message.channel] = message.program
-        elif message.type == "note_on" and message.velocity > 0:
-            channel, pitch = message.channel, message.note
-            note = Note(pitch, now_s, now_s, message.velocity, channel, programs[channel])
-            keys.press(note)
-        elif message.type in ("note_on", "note_off"):
-            keys.release(message.channel, message.note, now_s)
-    keys.release_all(now_s)
-    return keys.notes
+def _notes(events: Events) -> Notes:
+    rows = np.flatnonzero((events.kind == _ON >> 4) | (events.kind == _OFF >> 4))
+    key = events.channel[rows].astype(np.int64) * 128 + events.first[rows]
+    # Of each key the events in order of time: a strike lasts until the next of them.
+    rows = rows[np.argsort(key, kind="stable")]
+    key = np.sort(key)
+    next_s = np.append(events.time_s[rows][1:], events.end_s)
+    next_s[:-1][key[1:] != key[:-1]] = events.end_s
+    strikes = (events.kind[rows] == _ON >> 4) & (events.second[rows] > 0)
+    kept = strikes & (next_s > events.time_s[rows])
+    rows = rows[kept]
+    return Notes(
+        pitch=events.first[rows],
+        onset_s=events.time_s[rows],
+        offset_s=next_s[kept],
+        velocity=events.second[rows],
+        channel=events.channel[rows],
+        program=_programs(events)[rows],
+    ).in_order()
+
+
+def _programs(events: Events) -> NDArray[np.uint8]:
+    """Return the program that the channel of each event has by then."""
+    programs = np.zeros(len(events.kind), np.uint8)
+    changes = events.kind == _PROGRAM >> 4
+    for channel in set(events.channel[changes].tolist()):
+        own = np.flatnonzero(changes & (events.channel == channel))
+        rows = np.flatnonzero(events.channel == channel)
+        values = np.append(np.uint8(0), events.first[own])
+        programs[rows] = values[np.searchsorted(own, rows, side="right")]
+    return programs
