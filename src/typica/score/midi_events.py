@@ -58,13 +58,19 @@ def read_events(data: bytes) -> Events:
     tracks = [_read_track(np.frombuffer(chunk, np.uint8)) for chunk in chunks]
     if not tracks:
         raise _unreadable("it has no tracks")
-    joined = _Track(*map(np.concatenate, zip(*tracks, strict=True)))
-    order = np.argsort(joined.tick, kind="stable")
-    tick, status, first, second, tempo_us = (column[order] for column in joined)
-    time_s = _seconds(tick, tempo_us, ticks_per_quarter)
-    sounding = status < 0xF0
-    columns = (column[sounding] for column in (time_s, status >> 4, status & 15, first, second))
-    return Events(*columns, end_s=float(time_s.max(initial=0.0)))
+    track = _Track(*map(np.concatenate, zip(*tracks, strict=True)))
+    order = np.argsort(track.tick, kind="stable")
+    time_s = _seconds(track.tick[order], track.tempo_us[order], ticks_per_quarter)
+    sounding = track.status[order] < 0xF0
+    rows = order[sounding]
+    return Events(
+        time_s=time_s[sounding],
+        kind=track.status[rows] >> np.uint8(4),
+        channel=track.status[rows] & np.uint8(15),
+        first=track.first[rows],
+        second=track.second[rows],
+        end_s=float(time_s.max(initial=0.0)),
+    )
 
 
 def _unreadable(reason: str) -> DataError:
