@@ -3,7 +3,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from typica.data.split import split
+from typica.data.split import assign, split
 
 LENGTHS = st.dictionaries(st.text(max_size=8), st.integers(1, 10**9), min_size=1, max_size=80)
 
@@ -67,3 +67,39 @@ def test_the_choice_depends_on_names_and_not_on_their_order():
 
     assert len(held_out) == 4
     assert held_out not in (alphabet[:4], alphabet[-4:])
+
+
+def line(name, length=10, **more):
+    return {"id": name, "length": length, **more}
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 100)), min_size=1, max_size=40))
+def test_a_group_never_crosses_splits(members):
+    lines = [line(f"{n}", length, group=f"g{g}") for n, (g, length) in enumerate(members)]
+
+    splits = assign(lines)
+
+    found = {}
+    for one in lines:
+        found.setdefault(one["group"], set()).add(splits[one["id"]])
+    assert all(len(names) == 1 for names in found.values())
+    assert len(set(splits.values())) == min(3, len(found))
+
+
+def test_without_groups_recordings_are_dealt_as_ever():
+    lengths = {f"{number}": 5 + number for number in range(30)}
+
+    assert assign([line(*one) for one in lengths.items()]) == split(lengths)
+
+
+def test_published_splits_are_kept_and_a_missing_valid_split_is_taken_from_train():
+    published = [line(f"{n}", split="train", group=f"g{n // 2}") for n in range(20)]
+    published += [line("t", split="test")]
+
+    whole = assign([*published, line("v", split="valid")])
+    made = assign(published)
+
+    assert whole == {one["id"]: one["split"] for one in published} | {"v": "valid"}
+    assert made["t"] == "test"
+    assert list(made.values()).count("valid") == 2
+    assert all(made[f"{n}"] == made[f"{n + 1}"] for n in range(0, 20, 2))

@@ -14,9 +14,10 @@ import numpy as np
 
 from typica.core.config import read_yaml
 from typica.core.errors import DataError, did_you_mean
-from typica.data import corpora, shards
+from typica.data import corpora, note_table, shards
 from typica.data.pcm import FULL_SCALE
-from typica.data.source import TrackKind
+from typica.data.source import Fact, TrackKind
+from typica.score.notes import Notes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +44,10 @@ class Recording(NamedTuple):
         label: Number of its class in the corpus's `labels`, or None.
         tracks: First row and rows of each dense track in the shard, by name.
         rms: Its level as prepared, root mean square, full scale being 1.
-        digest: Hash of its samples and frames.
+        digest: Hash of its samples, frames and notes.
+        notes: First row and rows of its notes in the shard, if it has any.
+        group: What it does not share with recordings of another split, such as its speaker.
+        facts: What else is known of it, such as its text.
     """
 
     id: str
@@ -56,6 +60,9 @@ class Recording(NamedTuple):
     tracks: Mapping[str, Sequence[int]] = {}
     rms: float = 0.0
     digest: str = ""
+    notes: Sequence[int] | None = None
+    group: str | None = None
+    facts: Mapping[str, Fact] = {}
 
 
 class Corpus:
@@ -105,6 +112,11 @@ class Corpus:
         """The dense tracks that every recording carries, by name."""
         return {name: TrackKind(**kind) for name, kind in self.info["tracks"].items()}
 
+    @property
+    def classes(self) -> dict[str, list[Fact]]:
+        """The facts that are classes beside the label, by name, with their values in order."""
+        return self.info.get("classes", {})
+
     def recordings(self, split: str | None = None) -> list[Recording]:
         """List the recordings of a split, or all."""
         return [one for one in self._recordings if split in (None, one.split)]
@@ -131,6 +143,14 @@ class Corpus:
         _window(row, codes, recording.offset, recording.length, start)
         row *= 1 / FULL_SCALE
 
+    def notes(self, recording: Recording) -> Notes:
+        """Return what is played in a recording, in order of onset.
+
+        Raises:
+            DataError: The corpus holds no notes.
+        """
+        return note_table.notes_of(self._note_rows(recording))
+
     def hop(self, name: str) -> int:
         """Return the samples a frame of a dense track covers."""
         return round(self.rate / self.tracks[name].rate)
@@ -149,7 +169,8 @@ class Corpus:
             starts: First sample of each; a multiple of the hop of every dense track named.
                 Frames outside of a recording read as zeros.
             length: Samples of each.
-            names: "label", or dense tracks, whose frames come as they are stored, 0 to 255.
+            names: "label" or another class, int64 (batch,); or dense tracks, whose frames come as
+                they are stored, 0 to 255.
 
         Raises:
             DataError: The corpus has no such track.
@@ -165,6 +186,8 @@ class Corpus:
 
         if name == LABEL and self.labels:
             return Track(torch.tensor([one.label for one in recordings], dtype=torch.int64))
+        if name in self.classes:
+            return Track(torch.tensor([self._class(name, one) for one in recordings]))
         self.check_names([name])
         channels, rate = self.tracks[name]
         hop = self.hop(name)
@@ -172,6 +195,10 @@ class Corpus:
         for columns, recording, start in zip(frames, recordings, starts, strict=True):
             if start % hop:
                 raise ValueError(f"a crop with {name!r} must start at a multiple of {hop}: {start}")
+            if name not in recording.tracks:
+                rows = self._note_rows(recording)
+                note_table.draw(columns.T, rows, name, rate, start // hop)
+                continue
             path = shards.track_path(self.path / SHARDS, recording.shard, name)
             values = self._map(path, np.uint8).reshape(-1, channels)
             offset, count = recording.tracks[name]
@@ -184,11 +211,25 @@ class Corpus:
         Raises:
             DataError: There is no such track; the message names the nearest.
         """
-        known = [*self.tracks, *([LABEL] if self.labels else [])]
+        known = [*self.tracks, *self.classes, *([LABEL] if self.labels else [])]
         for name in names:
             if name not in known:
                 hint = did_you_mean(name, known)
                 raise DataError(f"the corpus {self.name!r} has no track {name!r}: {hint}")
+
+    def _class(self, name: str, recording: Recording) -> int:
+        if name not in recording.facts:
+            raise DataError(f"{recording.id} of the corpus {self.name!r} has no {name!r}")
+        return self.classes[name].index(recording.facts[name])
+
+    def _note_rows(self, recording: Recording) -> np.ndarray:
+        if recording.notes is None:
+            raise DataError(f"the corpus {self.name!r} holds no notes")
+        first, count = recording.notes
+        path = shards.notes_path(self.path / SHARDS, recording.shard)
+        # A file without a byte cannot be mapped.
+        table = self._map(path, note_table.ROW) if count else np.empty(0, note_table.ROW)
+        return table[first : first + count] if count else table
 
     @cached_property
     def _recordings(self) -> list[Recording]:
@@ -260,8 +301,12 @@ def fingerprint(info: Mapping[str, Any], lines: Iterable[Mapping[str, Any]]) -> 
     told = hashlib.blake2b(digest_size=16)
     for key in ("rate", "normalise", "labels", "tracks"):
         told.update(json.dumps([key, info[key]]).encode())
+    if "classes" in info:
+        told.update(json.dumps(["classes", info["classes"]]).encode())
     for line in lines:
         told.update(json.dumps([line[key] for key in ("id", "split", "label", "digest")]).encode())
+        if line.get("facts"):
+            told.update(json.dumps(sorted(line["facts"].items())).encode())
     return told.hexdigest()
 
 

@@ -30,7 +30,7 @@ def prepare(
     *,
     rate: int = 16000,
     normalise: Literal["peak", "none"] = "peak",
-    minimum_s: float = 0.5,
+    minimum_s: float | None = None,
     workers: int | None = None,
     progress: Progress = SILENT,
 ) -> Corpus:
@@ -44,7 +44,7 @@ def prepare(
         out: A folder, or a name for one in `data_home()`; the source's own name if left out.
         rate: Sampling rate in hertz of the corpus.
         normalise: "peak" scales each recording to a peak of 0.99; "none" leaves levels alone.
-        minimum_s: Seconds below which a recording is refused.
+        minimum_s: Seconds below which a recording is refused; the source's own if left out.
         workers: Processes that read; as many as there are processors if left out.
         progress: Hears how far it is, and what was refused.
 
@@ -53,7 +53,8 @@ def prepare(
         ConfigError: A setting is out of range.
         DiskError: The disk is full, or may not be written to.
     """
-    settings = _check(Settings(rate, normalise, float(minimum_s)), source)
+    least = source.minimum_s if minimum_s is None else minimum_s
+    settings = _check(Settings(rate, normalise, float(least)), source)
     folder = _place(source, out)
     _keep_others(source, settings, folder)
     items = sorted(source.items())
@@ -154,7 +155,8 @@ def _write_shards(
 ) -> None:
     """Write the shards that are not there yet, the largest first."""
     _clear(folder)
-    missing = [u for u in units if not shards.is_whole(folder, u.name, source.track_kinds)]
+    kinds, has_notes = source.track_kinds, source.has_notes
+    missing = [u for u in units if not shards.is_whole(folder, u.name, kinds, has_notes)]
     missing.sort(key=lambda unit: unit.size, reverse=True)
     total = sum(len(unit.items) for unit in units)
     with progress.task("preparing", total=total, unit="recordings") as task:

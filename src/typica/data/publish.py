@@ -10,10 +10,10 @@ from typing import Any
 
 from typica.core.config import write_yaml
 from typica.core.files import replacing
-from typica.data import shards
+from typica.data import note_table, shards
 from typica.data.corpus import INDEX, INFO, REFUSED, Corpus, fingerprint
-from typica.data.source import Source
-from typica.data.split import split
+from typica.data.source import Fact, Source, TrackKind
+from typica.data.split import assign
 from typica.data.units import Settings, Unit
 
 Lines = list[dict[str, Any]]
@@ -41,7 +41,7 @@ def publish(
     source: Source, folder: Path, settings: Settings, kept: Lines, refused: Lines
 ) -> Corpus:
     """Write what makes a folder of shards a corpus; before, an earlier one is still whole."""
-    splits = split({line["id"]: line["length"] for line in kept})
+    splits = assign(kept)
     labels = sorted({line["label"] for line in kept} - {None})
     numbers = {label: number for number, label in enumerate(labels)}
     lines = [
@@ -54,10 +54,12 @@ def publish(
         "source": source.origin,
         **settings._asdict(),
         "labels": labels,
-        "tracks": {name: kind._asdict() for name, kind in source.track_kinds.items()},
+        "tracks": {name: kind._asdict() for name, kind in _tracks(source, settings).items()},
         "recordings": len(lines),
         "seconds": round(sum(line["length"] for line in lines) / settings.rate, 3),
     }
+    if classes := {name: _values(name, lines) for name in source.class_names}:
+        info["classes"] = classes
     info["fingerprint"] = fingerprint(info, lines)
     with ExitStack() as stack:
         # What is entered first is put in place last.
@@ -67,3 +69,12 @@ def publish(
             text = "".join(f"{json.dumps(line)}\n" for line in content)
             stack.enter_context(replacing(folder / name)).write_text(text)
     return Corpus(folder)
+
+
+def _tracks(source: Source, settings: Settings) -> dict[str, TrackKind]:
+    drawn = note_table.track_kinds(settings.rate) if source.has_notes else {}
+    return {**drawn, **source.track_kinds}
+
+
+def _values(name: str, lines: Lines) -> list[Fact]:
+    return sorted({line["facts"][name] for line in lines if name in line.get("facts", {})})

@@ -1,8 +1,9 @@
 """Writing and reading one shard: the prepared recordings of a unit of work.
 
 A shard NAME is `NAME.pcm` (little-endian 16-bit mono samples, one recording after another), for
-each dense track `NAME.TRACK.u8` (rows of frames), and `NAME.jsonl`: a line for each recording, or
-the reason why it was refused. The last is put in place last: where it is, the shard is whole.
+each dense track `NAME.TRACK.u8` (rows of frames), where the source has notes `NAME.notes` (a row
+a note), and `NAME.jsonl`: a line for each recording, or the reason why it was refused. The last is
+put in place last: where it is, the shard is whole.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ import numpy as np
 
 from typica.core.errors import DataError
 from typica.core.files import replacing
+from typica.data import note_table
 from typica.data.pcm import Extent, mono_blocks, to_codes
 from typica.data.source import Item, Source, TrackKind
 from typica.data.units import Settings, Unit
+from typica.score.notes import Notes
 
 BLOCK = 1 << 16  # samples held in memory at once
 
@@ -44,8 +47,11 @@ def write_shard(source: Source, unit: Unit, settings: Settings, folder: Path) ->
             name: stack.enter_context(_file(track_path(folder, unit.name, name)))
             for name in source.track_kinds
         }
+        notes = (
+            stack.enter_context(_file(notes_path(folder, unit.name))) if source.has_notes else None
+        )
         part = stack.enter_context(tempfile.TemporaryFile(dir=folder))
-        shard = _Shard(source, settings, pcm, tracks, part)
+        shard = _Shard(source, settings, pcm, tracks, notes, part)
         for item in unit.items:
             index.write(json.dumps(shard.add(item)).encode() + b"\n")
         return shard.length / settings.rate
@@ -56,14 +62,19 @@ def read_index(folder: Path, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in index_path(folder, name).read_text().splitlines()]
 
 
-def is_whole(folder: Path, name: str, kinds: Mapping[str, TrackKind]) -> bool:
-    """Tell whether a shard is there with all its samples and frames."""
+def is_whole(
+    folder: Path, name: str, kinds: Mapping[str, TrackKind], has_notes: bool = False
+) -> bool:
+    """Tell whether a shard is there with all its samples, frames and notes."""
     try:
         kept = [line for line in read_index(folder, name) if "id" in line]
         sizes = {pcm_path(folder, name): 2 * sum(line["length"] for line in kept)}
         for track, kind in kinds.items():
             frames = sum(line["tracks"][track][1] for line in kept)
             sizes[track_path(folder, name, track)] = frames * kind.channels
+        if has_notes:
+            rows = sum(line["notes"][1] for line in kept)
+            sizes[notes_path(folder, name)] = rows * note_table.ROW.itemsize
         return all(path.stat().st_size == size for path, size in sizes.items())
     except (OSError, ValueError, KeyError):
         return False
@@ -84,6 +95,11 @@ def track_path(folder: Path, name: str, track: str) -> Path:
     return folder / f"{name}.{track}.u8"
 
 
+def notes_path(folder: Path, name: str) -> Path:
+    """Return the place of a shard's notes."""
+    return folder / f"{name}.notes"
+
+
 @contextmanager
 def _file(path: Path) -> Iterator[IO[bytes]]:
     with replacing(path) as place, place.open("wb") as file:
@@ -99,11 +115,12 @@ class _Shard:
         settings: Settings,
         pcm: IO[bytes],
         tracks: Mapping[str, IO[bytes]],
+        notes: IO[bytes] | None,
         part: IO[bytes],
     ) -> None:
         self.source, self.settings = source, settings
-        self.pcm, self.tracks, self.part = pcm, tracks, part
-        self.length = 0
+        self.pcm, self.tracks, self.notes, self.part = pcm, tracks, notes, part
+        self.length = self.rows = 0
         self.frames = dict.fromkeys(tracks, 0)
 
     def add(self, item: Item) -> dict[str, Any]:
@@ -125,6 +142,9 @@ class _Shard:
             "label": sound.label,
             "tracks": self._write_tracks(sound.tracks, extent.length, digest),
         }
+        if self.notes:
+            line["notes"] = self._write_notes(sound.notes, self.notes, digest)
+        line |= _given(split=sound.split, group=sound.group, facts=dict(sound.facts))
         return line | {"digest": digest.hexdigest()}
 
     def _hold(self, blocks: Iterable[np.ndarray], rate: int) -> Extent:
@@ -166,3 +186,18 @@ class _Shard:
             places[name] = [self.frames[name], frames]
             self.frames[name] += frames
         return places
+
+    def _write_notes(
+        self, notes: Notes | None, file: IO[bytes], digest: hashlib.blake2b
+    ) -> list[int]:
+        """Write the notes of a recording and return where they are."""
+        rows = note_table.rows_of(notes)
+        file.write(rows.tobytes())
+        digest.update(rows.tobytes())
+        place = [self.rows, len(rows)]
+        self.rows += len(rows)
+        return place
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value}

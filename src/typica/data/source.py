@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
+
+from typica.score.notes import Notes
+
+Fact = str | int | float
+Split = Literal["train", "valid", "test"]
 
 
 class Item(NamedTuple):
@@ -16,11 +21,14 @@ class Item(NamedTuple):
         id: Its name in the source, such as a path inside the folder; unique, never reused.
         size: Bytes to read, or another guess of the work it takes, in bytes of sound file.
         stamp: Changes whenever what `open` gives would: prepared recordings are kept by it.
+        told: What the listing knows of it and `open` needs, as pairs of texts; like the stamp,
+            what it becomes is kept by it.
     """
 
     id: str
     size: int
     stamp: str
+    told: tuple[tuple[str, str], ...] = ()
 
 
 class TrackKind(NamedTuple):
@@ -40,12 +48,21 @@ class Sound(NamedTuple):
         label: Name of its class, if the source has classes.
         tracks: By name, uint8 arrays (frames, channels), as the source's `track_kinds` say.
             Frame `i` covers the sound from `i / rate` to `(i + 1) / rate` seconds.
+        notes: What is played in it, if the source `has_notes`; times from its beginning.
+        split: Where those who published the recordings have put it, if they have.
+        group: What it must not share with recordings of another split, such as its speaker.
+        facts: What else is known of it, such as its text; those that the source's
+            `class_names` name are classes.
     """
 
     rate: int
     blocks: Iterable[np.ndarray]
     label: str | None = None
     tracks: Mapping[str, np.ndarray] = {}
+    notes: Notes | None = None
+    split: Split | None = None
+    group: str | None = None
+    facts: Mapping[str, Fact] = {}
 
 
 class Source(ABC):
@@ -56,12 +73,25 @@ class Source(ABC):
         licence: Of the recordings, as a reader of a sample's card must know it.
         made: How they come to be, in one sentence.
         track_kinds: The dense tracks that every sound carries, by name.
+        has_notes: Whether every sound carries its notes.
+        class_names: The facts of which each value is a class, beside the label.
+        minimum_s: Seconds below which a recording is of no use, unless the user says otherwise.
+        needs: What must be installed or fetched first, in words; empty if nothing.
     """
 
     name: str
     licence: str
     made: str
     track_kinds: ClassVar[Mapping[str, TrackKind]] = {}
+    has_notes: ClassVar[bool] = False
+    class_names: ClassVar[tuple[str, ...]] = ()
+    minimum_s: ClassVar[float] = 0.5
+    needs: str = ""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether what it needs is here."""
+        return True
 
     @property
     def origin(self) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from typica.data.units import uniform
 
@@ -28,6 +30,35 @@ def split(lengths: Mapping[str, int]) -> dict[str, str]:
             free = [name for name in drawn if splits[name] == TRAIN]
             splits.update(dict.fromkeys(_choose(free, lengths), held_out))
     return splits
+
+
+def assign(lines: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the split of each recording by its `id`: as it was published, else as `split` says.
+
+    Recordings of one `group` stay together. Where those who published them hold out recordings
+    but none for `valid`, about a tenth of `train` becomes it.
+
+    Args:
+        lines: Of each recording `id` and `length`; `split` and `group` where it has one.
+    """
+    lines = list(lines)
+    groups = {line["id"]: line.get("group") or line["id"] for line in lines}
+    splits = {line["id"]: line.get("split") or TRAIN for line in lines}
+    lengths: dict[str, int] = defaultdict(int)
+    for line in lines:
+        if splits[line["id"]] == TRAIN:
+            lengths[groups[line["id"]]] += line["length"]
+    if not any(line.get("split") for line in lines):
+        drawn = split(lengths)
+    elif VALID not in splits.values() and len(lengths) > 1:
+        ways = sorted(lengths, key=lambda name: (uniform(f"split {name}"), name))
+        drawn = dict.fromkeys(_choose(ways, lengths), VALID)
+    else:
+        return splits
+    return {
+        name: drawn.get(groups[name], TRAIN) if was == TRAIN else was
+        for name, was in splits.items()
+    }
 
 
 def _choose(drawn: list[str], lengths: Mapping[str, int]) -> list[str]:

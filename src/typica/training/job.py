@@ -187,6 +187,7 @@ def check_needs(model: Model, corpus: Corpus) -> None:
 def corpus_offers(corpus: Corpus) -> dict[str, Need]:
     """Return what a corpus can tell a model, as the need that it meets."""
     offers = {"label": Need(len(corpus.labels))} if corpus.labels else {}
+    offers |= {name: Need(len(values)) for name, values in corpus.classes.items()}
     for name, track in corpus.tracks.items():
         offers[name] = Need(track.channels, corpus.hop(name))
     return offers
