@@ -47,7 +47,7 @@ def test_a_folder_is_prepared_listed_and_inspected(album, typica, tmp_path):
 
     status, out, _ = typica("data", "list")
     assert status == 0
-    assert "  songs           0.00 h, 6 recordings at 8000 Hz, CC0-1.0\n" in out
+    assert "  songs             0.00 h, 6 recordings at 8000 Hz, CC0-1.0\n" in out
 
     status, out, _ = typica("data", "inspect", "songs")
     assert status == 0

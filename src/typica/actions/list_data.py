@@ -8,14 +8,28 @@ from typing import NamedTuple
 from typica.core.errors import TypicaError
 from typica.data import corpora
 from typica.data.corpus import Corpus, prepared
+from typica.data.layout import LayoutSource
+from typica.data.source import Source
 
 
 class BuiltIn(NamedTuple):
-    """A corpus that typica can make."""
+    """A corpus that typica can make, or read where it lies.
+
+    Attributes:
+        name: What `prepare_data` calls it.
+        licence: Of the recordings.
+        made: How they come to be.
+        needs: What must be installed or fetched first; empty if nothing.
+        is_ready: Whether that is here. What must be fetched is wherever the user has put it.
+        from_folder: Whether it is read from a folder.
+    """
 
     name: str
     licence: str
     made: str
+    needs: str
+    is_ready: bool
+    from_folder: bool
 
 
 class Prepared(NamedTuple):
@@ -50,8 +64,12 @@ class Listing(NamedTuple):
 def list_data() -> Listing:
     """List the built-in corpora, and those prepared under their names."""
     sources = [corpora.find(name)() for name in corpora.names()]
-    built_in = [BuiltIn(source.name, source.licence, source.made) for source in sources]
-    return Listing(built_in, [_describe(path) for path in prepared()])
+    return Listing([_offer(source) for source in sources], [_describe(path) for path in prepared()])
+
+
+def _offer(source: Source) -> BuiltIn:
+    reads = isinstance(source, LayoutSource)
+    return BuiltIn(source.name, source.licence, source.made, source.needs, source.is_ready, reads)
 
 
 def _describe(path: Path) -> Prepared:

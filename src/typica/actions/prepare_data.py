@@ -10,6 +10,7 @@ from typica.core.progress import SILENT, Progress
 from typica.data import corpora
 from typica.data.corpus import Corpus
 from typica.data.folder import FolderSource, Labels
+from typica.data.layout import LayoutSource
 from typica.data.prepare import prepare
 from typica.data.source import Source
 
@@ -20,22 +21,24 @@ def prepare_data(
     *,
     rate: int = 16000,
     normalise: Literal["peak", "none"] = "peak",
-    minimum_s: float = 0.5,
+    minimum_s: float | None = None,
     labels: Labels = "none",
     licence: str | None = None,
+    folder: str | Path | None = None,
     workers: int | None = None,
     progress: Progress = SILENT,
 ) -> Corpus:
     """Prepare a corpus from a folder of recordings, or a built-in one by its name.
 
     Args:
-        what: A folder, or the name of a built-in corpus.
+        what: A folder, or the name of a built-in corpus or of a published one.
         out: A folder, or a name among the prepared corpora; that of `what` if left out.
         rate: Sampling rate in hertz of the corpus.
         normalise: "peak" scales each recording to a peak of 0.99; "none" leaves levels alone.
-        minimum_s: Seconds below which a recording is refused.
+        minimum_s: Seconds below which a recording is refused; as suits the corpus if left out.
         labels: "folders" takes the first folder on the way to a file for its class.
         licence: Of the recordings in a folder, to stand in the cards of what is trained on them.
+        folder: Where a published corpus lies, or one that is not where its package puts it.
         workers: Processes that read; as many as there are processors if left out.
         progress: Hears how far it is.
 
@@ -43,7 +46,7 @@ def prepare_data(
         DataError: There is nothing to prepare, or nothing that can be used.
         ConfigError: A setting is out of range, or is not for a built-in corpus.
     """
-    source = _source(what, labels, licence)
+    source = _source(what, labels, licence, folder)
     return prepare(
         source,
         out,
@@ -55,11 +58,18 @@ def prepare_data(
     )
 
 
-def _source(what: str | Path, labels: Labels, licence: str | None) -> Source:
+def _source(
+    what: str | Path, labels: Labels, licence: str | None, place: str | Path | None
+) -> Source:
     if what in corpora.names():
         if licence or labels != "none":
             raise ConfigError(f"--licence and --labels are for folders; {what!r} has its own")
-        return corpora.find(str(what))()
+        return _built_in(corpora.find(str(what)), place)
+    if place is not None:
+        hint = did_you_mean(str(what), corpora.names())
+        raise ConfigError(
+            f"--from is for a published corpus by its name, not {str(what)!r}: {hint}"
+        )
     if labels not in ("none", "folders"):
         raise ConfigError(f"--labels must be none or folders, got {labels!r}")
     folder = Path(what).expanduser()
@@ -67,3 +77,11 @@ def _source(what: str | Path, labels: Labels, licence: str | None) -> Source:
         hint = did_you_mean(str(what), corpora.names())
         raise DataError(f"there is no folder {str(what)!r} here, and no such corpus: {hint}")
     return FolderSource(folder, licence or "unknown", labels)
+
+
+def _built_in(kind: type[Source], place: str | Path | None) -> Source:
+    if place is None:
+        return kind()
+    if not issubclass(kind, LayoutSource):
+        raise ConfigError(f"{kind.name} is read from no folder: leave --from out")
+    return kind(Path(place))

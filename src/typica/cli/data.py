@@ -13,7 +13,7 @@ from typer import Argument, Option
 
 if TYPE_CHECKING:
     from typica.actions.inspect_data import Inspection
-    from typica.actions.list_data import Listing, Prepared
+    from typica.actions.list_data import BuiltIn, Listing, Prepared
 
 app = typer.Typer(no_args_is_help=True, help="Prepare recordings for training.")
 
@@ -39,7 +39,9 @@ class Labels(StrEnum):
 
 @app.command()
 def prepare(
-    what: Annotated[str, Argument(help="A folder of recordings, or a built-in corpus by name.")],
+    what: Annotated[
+        str, Argument(help="A folder of recordings, or a corpus by its name in `list`.")
+    ],
     out: Annotated[
         str | None, Option("--out", "-o", help="Name of the corpus, or a folder for it.")
     ] = None,
@@ -47,12 +49,18 @@ def prepare(
     normalise: Annotated[
         Normalise, Option(help="Scale each recording to a peak of 0.99, or leave levels alone.")
     ] = Normalise.peak,
-    minimum_seconds: Annotated[float, Option(help="Refuse what is shorter.")] = 0.5,
+    minimum_seconds: Annotated[
+        float | None,
+        Option(help="Refuse what is shorter; by default half a second, less for single words."),
+    ] = None,
     labels: Annotated[
         Labels, Option(help="Take the folder a recording lies in for its class.")
     ] = Labels.none,
     licence: Annotated[
         str | None, Option(help="Of the recordings, for the cards of what is trained on them.")
+    ] = None,
+    folder: Annotated[
+        str | None, Option("--from", help="Where a published corpus lies, such as maestro.")
     ] = None,
     workers: Annotated[
         int | None, Option(min=1, help="Processes that read; one a processor if left out.")
@@ -70,6 +78,8 @@ def prepare(
         typica data prepare ~/drums --labels folders --minimum-seconds 0.1 --rate 44100
 
         typica data prepare chorales
+
+        typica data prepare maestro --from ~/maestro-v3.0.0
     """
     from typica.actions.prepare_data import prepare_data
     from typica.cli._bars import Bars
@@ -82,6 +92,7 @@ def prepare(
         minimum_s=minimum_seconds,
         labels=labels.value,
         licence=licence,
+        folder=folder,
         workers=workers,
         progress=Bars(),
     )
@@ -131,13 +142,24 @@ def _plain(value: Any) -> Any:
 def _listed(listing: Listing) -> Iterator[str]:
     yield "Prepared:"
     for one in listing.prepared:
-        yield f"  {one.name:<16}{one.damage or _figures(one)}"
+        yield f"  {one.name:<18}{one.damage or _figures(one)}"
     if not listing.prepared:
         yield "  none yet: typica data prepare FOLDER"
-    yield "Built in:"
+    yield "Made by typica, or read from packages that are installed:"
     for source in listing.built_in:
-        yield f"  {source.name:<16}{source.made}"
-        yield f"  {'':<16}licence: {source.licence}"
+        if not source.from_folder or source.is_ready or "--from" not in source.needs:
+            yield from _offered(source)
+    yield "Read from an archive that you have fetched:"
+    for source in listing.built_in:
+        if source.from_folder and not source.is_ready and "--from" in source.needs:
+            yield from _offered(source)
+
+
+def _offered(source: BuiltIn) -> Iterator[str]:
+    yield f"  {source.name:<18}{source.made}"
+    if source.needs:
+        yield f"  {'':<18}needs: {source.needs}{' (is here)' if source.is_ready else ''}"
+    yield f"  {'':<18}licence: {source.licence}"
 
 
 def _figures(one: Prepared) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 
 from typica.core.errors import ConfigError, DataError
 from typica.core.files import DiskError, replacing
+from typica.data import rendered
 from typica.data.corpus import data_home
 from typica.data.source import Item, Sound, Source, TrackKind
 from typica.score.chorales import COLLECTED, chorale_files, read_chorale
@@ -50,6 +51,7 @@ class Chorales(Source):
         "music: public domain; scores: encodings of Margaret Greentree in the corpus of music21, "
         "used there by permission; sound bank: TimGM6mb, GPL-2"
     )
+    needs = rendered.NEEDS
     track_kinds = {
         "roll": TrackKind(PITCHES, FRAME_RATE),
         "onsets": TrackKind(PITCHES, FRAME_RATE),
@@ -78,6 +80,11 @@ class Chorales(Source):
             f"by a synthesiser (midirenderer, sound bank TimGM6mb, no reverb)"
         )
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether scores, sound bank and synthesiser are installed."""
+        return rendered.are_installed("music21", *rendered.PACKAGES)
+
     def items(self) -> list[Item]:
         """List the chorales; the work of each is guessed from the size of its score."""
         scores = chorale_files()
@@ -105,8 +112,11 @@ class Chorales(Source):
         return Sound(RATE, [whole_frames], instrument, rolls)
 
     def _instrument(self, chorale: str) -> str:
-        turn = int(chorale.removeprefix("bwv")) - COLLECTED[0]
-        return list(self.programs)[turn % len(self.programs)]
+        return list(self.programs)[self._turn(chorale) % len(self.programs)]
+
+    @staticmethod
+    def _turn(chorale: str) -> int:
+        return int(chorale.removeprefix("bwv")) - COLLECTED[0]
 
     def _means(self) -> str:
         """Return a hash of all that makes sound of notes."""
