@@ -59,7 +59,7 @@ def wav_codes(body):
     return np.frombuffer(body[44 : len(body) // 2 * 2], "<i2")
 
 
-def until(condition, timeout_s=10.0):
+def until(condition, timeout_s=30.0):
     end = time.monotonic() + timeout_s
     while not condition() and time.monotonic() < end:
         time.sleep(0.02)
