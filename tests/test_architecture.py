@@ -100,7 +100,7 @@ def test_nothing_unpickles():
 def run_python(code):
     """Run a program in a fresh interpreter; return the seconds of processor that it took."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
