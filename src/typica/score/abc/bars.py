@@ -32,6 +32,18 @@ class Fault(NamedTuple):
     what: str
 
 
+class Sound(NamedTuple):
+    """A note, a chord or a rest.
+
+    Attributes:
+        tokens: Indices of the tokens of its pitches; a rest is the pitch "z".
+        length: How long it sounds, in whole notes.
+    """
+
+    tokens: tuple[int, ...]
+    length: Fraction
+
+
 class Bar(NamedTuple):
     """A bar.
 
@@ -42,6 +54,7 @@ class Bar(NamedTuple):
         closes: Bar line behind it; empty at the end.
         length: How long it sounds, in whole notes.
         full: How long it should, in whole notes; None where the metre does not say.
+        sounds: Its notes, chords and rests, in order.
     """
 
     start: int
@@ -50,6 +63,7 @@ class Bar(NamedTuple):
     closes: str
     length: Fraction
     full: Fraction | None
+    sounds: tuple[Sound, ...] = ()
 
 
 class Read(NamedTuple):
@@ -107,6 +121,7 @@ class _Reader:
     opens: str = ""
     start: int = 0
     lengths: list[Fraction] = field(default_factory=list)  # of the bar's notes so far
+    pitches: list[list[int]] = field(default_factory=list)  # tokens of their pitches
     broken: Fraction | None = None  # what the next note is multiplied by
     tuplet: tuple[Fraction, int] | None = None  # by what, and for how many notes
     chord: int | None = None  # notes in the chord that is open
@@ -124,11 +139,12 @@ class _Reader:
         self._end_groups(index)
         if self.lengths:
             total = sum(self.lengths, Fraction(0))
-            self.bars.append(Bar(self.start, index, self.opens, line, total, self.full))
+            sounds = tuple(map(Sound, map(tuple, self.pitches), self.lengths))
+            self.bars.append(Bar(self.start, index, self.opens, line, total, self.full, sounds))
             self.opens = line
         else:
             self.opens += line
-        self.lengths, self.start, self.may_last = [], index + 1, False
+        self.lengths, self.pitches, self.start, self.may_last = [], [], index + 1, False
 
     def _end_groups(self, index: int) -> None:
         for kind, is_open in (
@@ -187,6 +203,7 @@ class _Reader:
         if self.chord is not None:
             self.chord += 1
             if self.chord > 1:
+                self.pitches[-1].append(index)
                 return
         length, self.broken = self.unit * (self.broken or 1), None
         if self.tuplet is not None:
@@ -194,6 +211,7 @@ class _Reader:
             length *= factor
             self.tuplet = (factor, left - 1) if left > 1 else None
         self.lengths.append(length)
+        self.pitches.append([index])
 
     def _duration(self, index: int, token: str) -> None:
         if token[0] in "<>":
