@@ -1,9 +1,17 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from typica.core.errors import ShapeError
 from typica.score.notes import Note, Notes
-from typica.score.roll import onset_roll, piano_roll
+from typica.score.roll import (
+    frames_of,
+    onset_roll,
+    piano_roll,
+    roll_notes,
+    velocity_roll,
+)
 
 RATE = 125.0
 
@@ -78,3 +86,73 @@ def test_frames_are_marked_as_a_stopwatch_would(spans, rate):
         )
     ]
     assert surely_off == []
+
+
+def test_velocities_are_held_or_struck():
+    notes = Notes.of([Note(60, 0.0, 0.032, velocity=127), Note(60, 0.016, 0.04, velocity=64)])
+
+    held = velocity_roll(notes, RATE)[:, 60]
+    struck = velocity_roll(notes, RATE, held=False)[:, 60]
+
+    assert np.allclose(held, np.array([127, 127, 64, 64, 64]) / 127)
+    assert np.allclose(struck, np.array([127, 0, 64, 0, 0]) / 127)
+
+
+def test_frames_are_aligned_to_samples():
+    samples, hop, rate = 100_001, 512, 16_000
+    at = 512 * 77
+    notes = Notes.of([Note(60, at / rate, (at + 1) / rate)])
+
+    roll = piano_roll(notes, rate / hop, frames_of(samples, hop))
+
+    assert len(roll) == 196
+    assert np.flatnonzero(roll[:, 60]).tolist() == [77]
+
+
+def rolls(struck, sounding):
+    onsets, frames = np.zeros((2, len(struck), 128))
+    onsets[:, 60], frames[:, 60] = struck, sounding
+    return onsets, frames
+
+
+@pytest.mark.parametrize(
+    ("struck", "sounding", "expected"),
+    [
+        ([0, 0, 0], [1, 1, 1], []),  # frames without an onset
+        ([0, 1, 0], [0, 0, 0], [(1, 2)]),  # an onset without frames
+        ([1, 0, 1, 0], [1, 1, 1, 0], [(0, 2), (2, 3)]),  # struck again
+        ([1, 1, 1, 0], [1, 1, 1, 1], [(0, 4)]),  # onsets in a row are one
+        ([0, 0, 1], [0, 0, 1], [(2, 3)]),  # at the end
+        ([1, 0, 0, 1], [1, 0, 1, 1], [(0, 1), (3, 4)]),
+    ],
+)
+def test_onsets_alone_begin_notes(struck, sounding, expected):
+    notes = roll_notes(*rolls(struck, sounding), 1.0)
+
+    assert list(zip(notes.onset_s, notes.offset_s, strict=True)) == expected
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(60, 63), st.integers(0, 60), st.integers(1, 9), st.integers(1, 127)),
+        max_size=20,
+    )
+)
+def test_rolls_give_back_notes_on_frames(spans):
+    free, rows = {}, []
+    for pitch, start, length, velocity in sorted(spans, key=lambda span: span[1]):
+        if start >= free.get(pitch, 0):
+            rows.append(Note(pitch, start / RATE, (start + length) / RATE, velocity))
+            free[pitch] = start + max(length, 2)
+    notes = Notes.of(rows).in_order()
+
+    back = roll_notes(
+        onset_roll(notes, RATE), piano_roll(notes, RATE), RATE, velocity=velocity_roll(notes, RATE)
+    )
+
+    assert back.rows() == notes.rows()
+
+
+def test_rolls_of_two_shapes_are_refused():
+    with pytest.raises(ShapeError, match=r"one shape \(frames, 128\)"):
+        roll_notes(np.zeros((3, 128)), np.zeros((4, 128)), RATE)
