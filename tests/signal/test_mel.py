@@ -4,9 +4,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import nnls
 
 from typica.core.errors import ConfigError
-from typica.signal.mel import hertz_to_mel, mel_filters, mel_spectrogram, mel_to_hertz
+from typica.signal.mel import (
+    hertz_to_mel,
+    mel_filters,
+    mel_spectrogram,
+    mel_to_hertz,
+    mel_to_magnitude,
+)
 
 
 def at(hertz, formula):
@@ -68,3 +75,30 @@ def test_too_many_bands_are_refused_with_the_mend():
 def test_bands_beyond_half_the_rate_are_refused():
     with pytest.raises(ConfigError, match="within 0 to 4000"):
         mel_filters(8000, high=5000.0)
+
+
+@pytest.mark.parametrize("power", [1.0, 2.0])
+def test_the_inverse_has_the_mel_spectrum_that_was_given(power):
+    time = torch.arange(8000, dtype=torch.float64) / 16000
+    audio = sum(torch.sin(2 * math.pi * 220 * k * time) / k for k in range(1, 9))
+    mel = mel_spectrogram(audio, rate=16000, power=power)
+
+    found = mel_to_magnitude(mel, rate=16000, power=power)
+
+    back = mel_filters(16000).double() @ found**power
+    assert float(found.min()) >= 0
+    assert float((back - mel).norm() / mel.norm()) < 3e-3
+
+
+def test_the_inverse_is_the_nonnegative_least_squares():
+    bank = mel_filters(8000, bands=10, window=64).double()
+    bank = bank / bank.amax(-1, keepdim=True)
+    generator = torch.Generator().manual_seed(0)
+    target = torch.rand(10, 1, generator=generator, dtype=torch.float64)
+    target[::2] = 0  # which no magnitudes of at least 0 can give beside the others
+
+    heights = mel_filters(8000, bands=10, window=64).double().amax(-1, keepdim=True)
+    found = mel_to_magnitude(target * heights, rate=8000, window=64, iterations=2000)
+
+    _, least = nnls(bank.numpy(), target[:, 0].numpy())
+    assert float((bank @ found - target).norm()) == pytest.approx(least, rel=1e-4)

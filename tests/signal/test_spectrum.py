@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from typica.core.errors import ConfigError
-from typica.signal.spectrum import decibels, flatness, istft, magnitude, stft
+from typica.core.errors import ConfigError, ShapeError
+from typica.signal.spectrum import convergence_db, decibels, flatness, istft, magnitude, stft
 
 
 def noise(*shape, seed=0):
@@ -72,3 +72,39 @@ def test_flatness_knows_white_noise_tones_and_clicks():
 def test_a_hop_of_more_than_half_a_window_is_refused():
     with pytest.raises(ConfigError, match="hop of at most half"):
         stft(torch.zeros(100), window=16, hop=9)
+
+
+def test_in_single_precision_the_inverse_is_exact_to_a_millionth():
+    audio = 0.3 * noise(16000).float()
+
+    back = istft(stft(audio), length=16000)
+
+    assert (back - audio).abs().max() < 1e-6
+
+
+def test_a_spectrum_made_consistent_once_is_so_for_good():
+    spectrum = torch.complex(noise(513, 20), noise(513, 20, seed=1))
+
+    once = stft(istft(spectrum, length=5000))
+
+    assert (once - spectrum).abs().max() > 0.1
+    assert torch.allclose(stft(istft(once, length=5000)), once, atol=1e-10)
+
+
+def test_convergence_is_the_relative_error_of_magnitudes_in_decibels():
+    audio = noise(2, 5000)
+    magnitudes = magnitude(audio)
+
+    found = convergence_db(0.9 * audio, magnitudes, window=1024, hop=256)
+
+    assert found.tolist() == pytest.approx([-20, -20])
+
+
+def test_frames_of_another_length_are_refused():
+    with pytest.raises(ShapeError, match="513, 20"):
+        istft(stft(noise(5000)), length=5200)
+
+
+def test_samples_that_are_no_floats_are_refused():
+    with pytest.raises(ShapeError, match="float32 or float64"):
+        stft(torch.zeros(100, dtype=torch.int16))

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from typica.core.errors import ConfigError
+from typica.core.errors import ConfigError, ShapeError
 from typica.signal.spectrum import HOP, WINDOW, magnitude
 
 Formula = Literal["slaney", "htk"]
@@ -120,3 +120,64 @@ def mel_spectrogram(
     filters = mel_filters(rate, bands=bands, window=window, low=low, high=high, formula=formula)
     spectrum = magnitude(audio, window=window, hop=hop) ** power
     return filters.to(spectrum) @ spectrum
+
+
+def mel_to_magnitude(
+    mel: Tensor,
+    *,
+    rate: int,
+    window: int = WINDOW,
+    low: float = 0.0,
+    high: float | None = None,
+    formula: Formula = "slaney",
+    power: float = 1.0,
+    iterations: int = 200,
+) -> Tensor:
+    """Return magnitudes, at least 0, whose mel spectrum is nearest in squares to a given one.
+
+    Many have it, where a band holds several bins: begun from the pseudo-inverse, without its
+    negative parts, the projected gradient with momentum goes to one near by. Partials that share
+    a band are merged for good.
+
+    Source: Beck and Teboulle 2009, "A fast iterative shrinkage-thresholding algorithm", section 4.
+
+    Args:
+        mel: Shape (..., bands, frames), as `mel_spectrogram` gives it.
+        rate: As for `mel_spectrogram`.
+        window: As for `mel_spectrogram`.
+        low: As for `mel_spectrogram`.
+        high: As for `mel_spectrogram`.
+        formula: As for `mel_spectrogram`.
+        power: As for `mel_spectrogram`.
+        iterations: Steps of the gradient; 0 for the pseudo-inverse alone.
+
+    Returns:
+        Shape (..., window // 2 + 1, frames): magnitudes, not raised to the power. 0 outside of
+        all bands.
+
+    Raises:
+        ShapeError: `mel` has no bands and frames.
+    """
+    if mel.ndim < 2:
+        raise ShapeError(f"a mel spectrum has shape (..., bands, frames), got {tuple(mel.shape)}")
+    bands = mel.shape[-2]
+    filters = mel_filters(rate, bands=bands, window=window, low=low, high=high, formula=formula)
+    # Bands of equal peaks, whatever their width, so that the least squares weigh them alike.
+    heights = filters.amax(-1, keepdim=True)
+    bank, target = (filters / heights).to(mel), mel / heights.to(mel)
+    found = _nonnegative(bank, target, iterations)
+    return found if power == 1 else found ** (1 / power)
+
+
+def _nonnegative(bank: Tensor, target: Tensor, iterations: int) -> Tensor:
+    """Minimise || bank x - target || over x of at least 0."""
+    found = (torch.linalg.pinv(bank) @ target).clamp(min=0)
+    step = 1 / torch.linalg.matrix_norm(bank, 2) ** 2
+    ahead, momentum = found, 1.0
+    for _ in range(iterations):
+        before = found
+        found = (ahead - step * (bank.mT @ (bank @ ahead - target))).clamp(min=0)
+        following = (1 + math.sqrt(1 + 4 * momentum**2)) / 2
+        ahead = found + (momentum - 1) / following * (found - before)
+        momentum = following
+    return found

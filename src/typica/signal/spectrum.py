@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from typica.core.errors import ConfigError
+from typica.core.errors import ConfigError, ShapeError
 
 WINDOW, HOP = 1024, 256
 FLOOR_DB = -100.0
@@ -19,7 +19,7 @@ def stft(audio: Tensor, *, window: int = WINDOW, hop: int = HOP) -> Tensor:
     Hann window w and silence beyond both ends: frame m is centred on sample m hop.
 
     Args:
-        audio: Shape (..., time).
+        audio: Shape (..., time), float32 or float64.
         window: Length of a frame in samples, even.
         hop: Samples from one frame to the next, at most half a window.
 
@@ -28,8 +28,14 @@ def stft(audio: Tensor, *, window: int = WINDOW, hop: int = HOP) -> Tensor:
 
     Raises:
         ConfigError: The hop is too long for the inverse to exist with a margin.
+        ShapeError: There are no samples, or they are no 32- or 64-bit floats.
     """
-    _check(window, hop)
+    check_sizes(window, hop)
+    if audio.dtype not in (torch.float32, torch.float64) or not audio.numel():
+        raise ShapeError(
+            f"a short-time spectrum is taken of float32 or float64 samples, at least one; got "
+            f"{audio.dtype} of shape {tuple(audio.shape)}"
+        )
     flat = audio.reshape(-1, audio.shape[-1])
     spectrum = torch.stft(
         flat,
@@ -60,8 +66,12 @@ def istft(spectrum: Tensor, *, length: int, window: int = WINDOW, hop: int = HOP
 
     Returns:
         Shape (..., length).
+
+    Raises:
+        ConfigError: The hop is too long, as for `stft`.
+        ShapeError: The spectrum has not the bins of the window or the frames of the length.
     """
-    _check(window, hop)
+    check_spectrum(spectrum, length=length, window=window, hop=hop)
     flat = spectrum.reshape(-1, *spectrum.shape[-2:])
     shape = torch.hann_window(window, dtype=spectrum.real.dtype, device=spectrum.device)
     audio = torch.istft(flat, window, hop, window=shape, center=True, length=length)
@@ -91,9 +101,43 @@ def flatness(audio: Tensor, *, window: int = WINDOW, hop: int = HOP) -> Tensor:
     return power.log().mean(-2).exp() / power.mean(-2)
 
 
-def _check(window: int, hop: int) -> None:
+def convergence_db(audio: Tensor, magnitudes: Tensor, *, window: int, hop: int) -> Tensor:
+    """Return how far audio is from having given magnitudes, shape (...): lower is nearer.
+
+    The spectral convergence || |stft(audio)| - M || / || M || in decibels, with norms over bins
+    and frames. Source: Sturmel and Daudet 2011, "Signal reconstruction from STFT magnitude".
+    """
+    distance = torch.linalg.matrix_norm(magnitude(audio, window=window, hop=hop) - magnitudes)
+    return 20 * (distance / torch.linalg.matrix_norm(magnitudes)).log10()
+
+
+def check_sizes(window: int, hop: int) -> None:
+    """Refuse sizes for which the sum of squared windows may vanish, so that no inverse exists.
+
+    A periodic Hann window is 0 at its first sample alone; with a hop of at most half a window,
+    each sample lies well inside at least one.
+
+    Raises:
+        ConfigError: The window is odd or the hop is not within 1 to half a window.
+    """
     if window < 2 or window % 2 or not 0 < hop <= window // 2:
         raise ConfigError(
             f"a short-time spectrum needs an even window and a hop of at most half of it; "
             f"got window={window}, hop={hop}"
+        )
+
+
+def check_spectrum(spectrum: Tensor, *, length: int, window: int, hop: int) -> None:
+    """Refuse a spectrum, or magnitudes, that cannot be those of `length` samples.
+
+    Raises:
+        ConfigError: As for `check_sizes`.
+        ShapeError: The bins are not those of the window, or the frames not those of the length.
+    """
+    check_sizes(window, hop)
+    wanted = (window // 2 + 1, length // hop + 1)
+    if length < 1 or tuple(spectrum.shape[-2:]) != wanted:
+        raise ShapeError(
+            f"{length} samples have a short-time spectrum of shape (..., {wanted[0]}, "
+            f"{wanted[1]}) at window={window}, hop={hop}; got {tuple(spectrum.shape)}"
         )

@@ -1,0 +1,206 @@
+"""The constant-Q spectrum: bins that stand equally far apart in pitch, and its exact inverse.
+
+The whole signal's spectrum is cut by windows that are as wide as an interval, and each cut made
+into a band of coefficients by an inverse transform: a non-stationary Gabor frame. All bands get
+as many coefficients, so that they make a matrix. Source: Velasco, Holighaus, Doerfler and Grill
+2011, "Constructing an invertible constant-Q transform with nonstationary Gabor frames".
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from typica.core.errors import ConfigError, ShapeError
+
+LOWEST = 32.703195662574829  # hertz: C1
+NARROWEST = 4  # bins of the whole spectrum that the narrowest window spans, at least
+
+
+class ConstantQ:
+    """A constant-Q spectrum and its inverse, for any length of audio.
+
+    A band's coefficients are the analytic signal of what sounds there, every `hop` samples: a
+    sine of amplitude A at the middle of a band gives the magnitude A. Window k is a Hann window
+    over pitch from the band below to the band above, f[k - 1] to f[k + 1]. One more band, the
+    first, holds what is lower than the bins and one, the last, what is higher, so that nothing
+    is lost. The signal is taken as periodic, after silence that fills it up.
+
+    Args:
+        rate: Sampling rate in hertz.
+        per_octave: Bins in an octave.
+        lowest: Middle of the first bin in hertz.
+        hop: Samples from one coefficient to the next; the largest possible where None.
+
+    Raises:
+        ConfigError: There is no bin below half the rate, or the hop is so long that the inverse
+            would not exist.
+    """
+
+    def __init__(
+        self, rate: int, *, per_octave: int = 36, lowest: float = LOWEST, hop: int | None = None
+    ) -> None:
+        if per_octave < 1 or not 0 < lowest < rate / 4:
+            raise ConfigError(
+                f"a constant-Q spectrum at {rate} Hz needs at least 1 bin an octave from a lowest "
+                f"frequency above 0 and under {rate / 4:g} Hz; got per_octave={per_octave}, "
+                f"lowest={lowest:g}"
+            )
+        self.rate, self.per_octave, self.lowest = rate, per_octave, lowest
+        octaves = math.log2(rate / 2 / lowest)
+        # The highest bin stays a whole step below half the rate: the last band fills the rest.
+        self.bins = max(1, math.ceil(octaves * per_octave - 1e-9) - 1)
+        longest = self._longest_hop()
+        self.hop = longest if hop is None else hop
+        if not 1 <= self.hop <= longest:
+            raise ConfigError(
+                f"the widest of these constant-Q bands needs a coefficient every {longest} samples "
+                f"or oftener; got hop={hop}"
+            )
+
+    @property
+    def frequencies(self) -> Tensor:
+        """The middles of the bins in hertz, shape (bins,), float64."""
+        steps = torch.arange(self.bins, dtype=torch.float64) / self.per_octave
+        return self.lowest * 2**steps
+
+    def encode(self, audio: Tensor) -> Tensor:
+        """Return the coefficients of audio.
+
+        Args:
+            audio: Shape (..., time), float32 or float64.
+
+        Returns:
+            Shape (..., bins + 2, frames), complex, with ceil(time / hop) frames or more: short
+            audio is filled up until the narrowest window spans some bins. Frame m stands at
+            sample m hop.
+        """
+        if audio.dtype not in (torch.float32, torch.float64) or not audio.numel():
+            raise ShapeError(
+                f"a constant-Q spectrum is taken of float32 or float64 samples, at least one; got "
+                f"{audio.dtype} of shape {tuple(audio.shape)}"
+            )
+        frames = self.frames(audio.shape[-1])
+        places, slots, windows, _ = self._windows(frames, audio)
+        spectrum = torch.fft.rfft(audio, frames * self.hop)
+        bands = spectrum[..., places] * windows
+        folded = torch.zeros_like(bands).scatter(-1, slots.expand(bands.shape), bands)
+        return torch.fft.ifft(folded) * (2 / self.hop)
+
+    def decode(self, coefficients: Tensor, *, length: int) -> Tensor:
+        """Return the audio that coefficients are of: the inverse of `encode`, to rounding.
+
+        Coefficients that are those of no audio give the nearest in a weighted least squares.
+
+        Args:
+            coefficients: Shape (..., bins + 2, frames), complex.
+            length: Samples to return: those of the audio that was encoded.
+
+        Returns:
+            Shape (..., length).
+
+        Raises:
+            ShapeError: The coefficients are not those of so much audio.
+        """
+        frames = self.frames(length)
+        if tuple(coefficients.shape[-2:]) != (self.bins + 2, frames):
+            raise ShapeError(
+                f"{length} samples have constant-Q coefficients of shape (..., {self.bins + 2}, "
+                f"{frames}); got {tuple(coefficients.shape)}"
+            )
+        places, slots, _, duals = self._windows(frames, coefficients.real)
+        bands = torch.fft.fft(coefficients) * (self.hop / 2)
+        bands = bands.gather(-1, slots.expand(bands.shape)) * duals
+        size = frames * self.hop
+        spectrum = bands.new_zeros(*bands.shape[:-2], size // 2 + 1)
+        spectrum = spectrum.index_add(-1, places.flatten(), bands.flatten(-2))
+        return torch.fft.irfft(spectrum, size)[..., :length]
+
+    def frames(self, length: int) -> int:
+        """Return the number of frames of so many samples."""
+        narrowest = self.lowest * (2 ** (1 / self.per_octave) - 2 ** (-1 / self.per_octave))
+        fill = math.ceil(NARROWEST * self.rate / narrowest)
+        frames = math.ceil(max(length, fill) / self.hop)
+        # The length of the whole transform must be even, so that half the rate is a bin.
+        return frames + (frames * self.hop) % 2
+
+    def _edges(self) -> Tensor:
+        """Return the middles of all bands, 0 Hz and half the rate among them, (bins + 2,)."""
+        return torch.cat(
+            [torch.zeros(1).double(), self.frequencies, torch.tensor([self.rate / 2]).double()]
+        )
+
+    def _longest_hop(self) -> int:
+        """Return the hop at which the widest window spans as many bins as there are frames."""
+        edges = self._edges()
+        widths = torch.cat([edges[1:2], edges[2:] - edges[:-2], edges[-1:] - edges[-2:-1]])
+        # A spare of two bins, for windows begin and end between bins.
+        return max(1, math.floor(self.rate / float(widths.max()) * 0.98))
+
+    def _windows(self, frames: int, like: Tensor) -> _Windows:
+        """Return the windows of so many frames, of the type and on the device of `like`."""
+        found = _windows(self.rate, self.per_octave, self.lowest, self.hop, frames)
+        return _Windows(
+            found.places.to(like.device),
+            found.slots.to(like.device),
+            found.windows.to(like),
+            found.duals.to(like),
+        )
+
+
+class _Windows(NamedTuple):
+    """The windows of a transform, each of shape (bands, frames).
+
+    Attributes:
+        places: The bins of the whole spectrum that a band takes.
+        slots: Where each lies in the band's own spectrum: bin j of the whole one turns
+            coefficient m by exp(2 pi i j m / frames).
+        windows: What they are weighted with.
+        duals: What they are weighted with on the way back.
+    """
+
+    places: Tensor
+    slots: Tensor
+    windows: Tensor
+    duals: Tensor
+
+
+@lru_cache(maxsize=4)
+def _windows(rate: int, per_octave: int, lowest: float, hop: int, frames: int) -> _Windows:
+    """Return the windows of a transform in float64."""
+    transform = ConstantQ(rate, per_octave=per_octave, lowest=lowest, hop=hop)
+    size = frames * hop
+    edges = transform._edges() * size / rate
+    first = torch.cat([edges[:1], edges[:-1].floor()]).long()  # the band below's middle
+    # As many bins as there are frames, one after another: each is another one modulo `frames`.
+    places = first[:, None] + torch.arange(frames)
+    windows = _rise(places, edges)
+    slots = places % frames
+    inside = places <= size // 2
+    places = places.clamp(max=size // 2)
+    windows = torch.where(inside, windows, 0)
+    total = torch.zeros(size // 2 + 1, dtype=torch.float64)
+    total = total.index_add(0, places.flatten(), windows.square().flatten())
+    return _Windows(places, slots, windows, windows / total[places])
+
+
+def _rise(places: Tensor, edges: Tensor) -> Tensor:
+    """Return each band's window at bins: a Hann window over pitch, flat below and above all."""
+    pitch = places.double().clamp(min=0.5).log2()
+    middles = edges.clamp(min=0.25).log2()
+    inner = middles[1:-1]
+    step = (inner[1] - inner[0]) if len(inner) > 1 else middles[-1] - inner[0]
+    # The first band falls from the last step below the bins on; the last rises to half the rate.
+    lower = torch.cat([inner[:1] - 2 * step, inner[:1] - step, inner[:-1], inner[-1:]])
+    upper = torch.cat([inner, middles[-1:], middles[-1:] + 1])
+    centre = torch.cat([inner[:1] - step, inner, middles[-1:]])
+    below = (pitch - centre[:, None]) / (centre - lower)[:, None]
+    above = (pitch - centre[:, None]) / (upper - centre)[:, None]
+    offset = torch.where(pitch < centre[:, None], below, above).clamp(-1, 1)
+    offset[0] = offset[0].clamp(min=0)
+    offset[-1] = offset[-1].clamp(max=0)
+    return 0.5 + 0.5 * torch.cos(math.pi * offset)
