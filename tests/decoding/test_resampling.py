@@ -11,9 +11,10 @@ from scipy.stats import chisquare
 
 from typica.core.engine import StepEngine
 from typica.core.errors import ConfigError, ShapeError
-from typica.core.randomness import seeded
+from typica.core.randomness import seeded, seeded_rows
 from typica.decoding.resampling import globally_tempered, importance, resample
 from typica.decoding.sequences import draw_sequences
+from typica.decoding.words import strategy_from
 
 LEVELS, LENGTH = 3, 4
 
@@ -130,6 +131,45 @@ def test_at_temperature_one_all_weigh_alike():
     assert tempered.importance.log_mean == pytest.approx(0)
 
 
+def test_a_strategy_that_leaves_nothing_out_may_be_drawn_from_first():
+    engine = StepEngine(random_model(13, levels=LEVELS, depth=LENGTH))
+    settings = {"draws": 300, "least_effective": 1}
+    one, other = (
+        globally_tempered(
+            *(engine, engine.start(1), LENGTH, 0.7), generator=seeded(4), **settings, **how
+        )
+        for how in (
+            {"proposal": 0.9},
+            {"proposal": 1.0, "strategy": strategy_from("temperature=0.9")},
+        )
+    )
+    assert torch.equal(one.sequences.symbols, other.sequences.symbols)
+    assert one.importance.weights.allclose(other.importance.weights)
+
+
+@pytest.mark.parametrize(
+    "words", ["top-k=2", "temperature=0.9,nucleus=0.9", "greedy", "mirostat=3"]
+)
+def test_a_strategy_that_leaves_something_out_is_refused(words):
+    engine = StepEngine(random_model(13, levels=LEVELS, depth=LENGTH))
+    with pytest.raises(ConfigError, match="leaves sequences out, and no weight brings them back"):
+        globally_tempered(engine, engine.start(1), LENGTH, 0.7, strategy=strategy_from(words))
+
+
+def test_each_draw_may_have_a_generator_of_its_own_and_the_choice_one_more():
+    engine = StepEngine(random_model(13, levels=LEVELS, depth=LENGTH))
+    state, settings = engine.start(1), {"draws": 90, "least_effective": 1}
+    one, other = (
+        globally_tempered(
+            engine, state, LENGTH, 0.7, batch=batch, generator=seeded_rows(1, 91), **settings
+        )
+        for batch in (90, 40)
+    )
+    assert torch.equal(one.sequences.symbols, other.sequences.symbols)
+    with pytest.raises(ConfigError, match="90 draws and the choice among them .* got 90"):
+        globally_tempered(engine, state, LENGTH, 0.7, generator=seeded_rows(1, 90), **settings)
+
+
 def test_too_few_effective_draws_are_refused():
     engine = StepEngine(random_model(14, levels=4, depth=5, sharpness=3.0))
     with pytest.raises(ConfigError, match=r"the 200 sequences drawn are worth \d.*least_effective"):
@@ -180,7 +220,7 @@ def test_what_cannot_be_resampled_is_refused():
     engine = StepEngine(random_model(15, levels=LEVELS, depth=LENGTH))
     with pytest.raises(ConfigError, match="temperature 0 there is but one"):
         globally_tempered(engine, engine.start(1), LENGTH, 0.0)
-    with pytest.raises(ConfigError, match="at least 1, got 1, 0 and 64"):
+    with pytest.raises(ConfigError, match="draws must be a whole number of at least 1, got 0"):
         globally_tempered(engine, engine.start(1), LENGTH, 0.5, draws=0)
     with pytest.raises(ConfigError, match="got 3"):
         globally_tempered(engine, engine.start(3), LENGTH, 0.5)

@@ -6,12 +6,13 @@ from enumerable import enumerate_sequences, random_model
 from scipy.stats import chisquare
 
 from typica.core.engine import StepEngine
-from typica.core.errors import ConfigError
-from typica.core.randomness import seeded
+from typica.core.errors import ConfigError, RunError
+from typica.core.randomness import seeded, seeded_rows
 from typica.decoding.generation import Generation
 from typica.decoding.placing import Reference, own_samples, place
 from typica.decoding.selective import Band, selective_sampling
-from typica.decoding.sequences import concatenated, draw_sequences, symbols_in
+from typica.decoding.sequences import batches, concatenated, draw_sequences, symbols_in
+from typica.decoding.words import strategy_from
 
 LEVELS, LENGTH = 3, 4
 
@@ -139,6 +140,57 @@ def test_sequences_end_and_are_filled_up():
     assert all(model.final not in row[:-1] for row in symbols_in(drawn))
 
 
+def test_a_strategy_draws_whole_sequences_of_what_it_leaves(model, engine):
+    drawn = draw_sequences(
+        engine,
+        engine.start(1),
+        LENGTH,
+        count=200,
+        strategy=strategy_from("top-k=2"),
+        generator=seeded(3),
+    )
+    for row, told in zip(symbols_in(drawn), drawn.log_draw.tolist(), strict=True):
+        rows = [torch.tensor(model.row(row[:at])) for at in range(len(row))]
+        kept = [one.where(one > one.min(), -torch.inf).log_softmax(-1) for one in rows]
+        assert sum(float(one[int(s)]) for one, s in zip(kept, row, strict=True)) == pytest.approx(
+            told
+        )
+    assert bool((drawn.log_draw > drawn.log_prob).all())
+
+
+def test_a_sequence_with_a_generator_of_its_own_does_not_depend_on_how_many_are_drawn(engine):
+    whole = draw_sequences(
+        engine, engine.start(1), LENGTH, count=7, generator=seeded_rows(1, 7)
+    ).symbols
+    apart = batches(engine, engine.start(1), LENGTH, draws=7, batch=3, generator=seeded_rows(1, 7))
+    joined = concatenated(list(apart), engine.model.final).symbols
+    assert torch.equal(joined, whole[:, : joined.shape[1]])
+    with pytest.raises(ConfigError, match="as many generators, or from one, got 5"):
+        list(
+            batches(engine, engine.start(1), LENGTH, draws=7, batch=3, generator=seeded_rows(1, 5))
+        )
+
+
+@pytest.mark.parametrize("nothing", [-torch.inf, torch.nan])
+@pytest.mark.parametrize("words", ["ancestral", "nucleus=0.9"])
+def test_a_row_that_is_no_distribution_is_an_error(model, engine, words, nothing):
+    model.log_probs[:] = nothing
+    with pytest.raises(RunError, match="row 0 of the"):
+        draw_sequences(engine, engine.start(2), LENGTH, strategy=strategy_from(words))
+    with pytest.raises(RunError, match="row 0 of the"):
+        draw_sequences(engine, engine.start(2), LENGTH)
+
+
+def test_behind_the_end_it_does_not_matter_what_the_model_says():
+    model = random_model(7, levels=3, depth=4, ends=True)
+    engine = StepEngine(model)
+    state = engine.step(engine.start(1))[1].then(torch.tensor([model.final]))
+    model.log_probs[:] = torch.nan
+    drawn = draw_sequences(engine, state, LENGTH)
+    assert drawn.symbols.tolist() == [[model.final] * LENGTH]
+    assert float(drawn.log_prob) == 0
+
+
 def test_it_stops_when_all_have_ended():
     logits = torch.tensor([[[0.0, 3.0]]]).log_softmax(-1)
     model = type(random_model(0))(logits, final=1)
@@ -236,6 +288,45 @@ def test_a_given_reference_is_used(model, engine):
     assert torch.equal(distance, selected.place)
 
 
+def test_what_is_kept_of_a_strategy_is_what_it_draws_in_the_band(engine):
+    settings = {"count": 30, "most": 600, "batch": 50, "strategy": strategy_from("top-k=2")}
+    kept = selective_sampling(
+        engine, engine.start(1), LENGTH, Band(-3, 3, "z"), generator=seeded(8), **settings
+    )
+    drawn = draw_sequences(
+        engine,
+        engine.start(1),
+        LENGTH,
+        count=50,
+        strategy=settings["strategy"],
+        spread=True,
+        generator=seeded(8),
+    )
+    at = place(drawn, "z")
+    inside = (at >= -3) & (at <= 3)
+    assert torch.equal(kept.sequences.symbols, drawn.symbols[inside][:30])
+
+
+def test_entropies_of_the_kept_are_paid_for_where_the_band_needs_them(engine):
+    state, kept = engine.start(1), []
+    for band in (Band(-3, 3, "z"), Band(-3, 3)):
+        kept.append(selective_sampling(engine, state, LENGTH, band, generator=seeded(8)).sequences)
+    assert kept[0].entropies is not None
+    assert kept[1].entropies is None
+
+
+def test_each_sequence_with_a_generator_of_its_own_needs_a_reference_made_with_others(engine):
+    state, rows = engine.start(1), seeded_rows(1, 100)
+    with pytest.raises(ConfigError, match="give a reference"):
+        selective_sampling(engine, state, LENGTH, Band(-3, 3), most=100, generator=rows)
+    reference = own_samples(engine, state, LENGTH, generator=seeded_rows(2, 512))
+    kept = selective_sampling(
+        engine, state, LENGTH, Band(-3, 3), most=100, reference=reference, generator=rows
+    )
+    first = draw_sequences(engine, state, LENGTH, generator=seeded_rows(1, 1))
+    assert torch.equal(kept.sequences.symbols, first.symbols)
+
+
 def test_away_from_temperature_one_both_likelihoods_are_told(engine):
     selected = selective_sampling(
         engine,
@@ -278,12 +369,18 @@ def test_what_cannot_be_selected_is_refused(engine):
         Band(0.5, 2, "quantile")
     with pytest.raises(ConfigError, match="one state .* got 2"):
         selective_sampling(engine, engine.start(2), LENGTH, Band(-1, 1))
-    with pytest.raises(ConfigError, match="got 0, 10000 and 64"):
+    with pytest.raises(ConfigError, match="count must be a whole number of at least 1, got 0"):
         selective_sampling(engine, engine.start(1), LENGTH, Band(-1, 1), count=0)
-    with pytest.raises(ConfigError, match="at least 1 sequence"):
+    with pytest.raises(ConfigError, match="count must be a whole number"):
         draw_sequences(engine, engine.start(1), LENGTH, count=0)
     with pytest.raises(ConfigError, match="at least 2 sequences"):
         own_samples(engine, engine.start(1), LENGTH, draws=1)
+    with pytest.raises(ConfigError, match="batch must be a whole number of at least 1, got 0"):
+        own_samples(engine, engine.start(1), LENGTH, batch=0)
+    with pytest.raises(ConfigError, match="count must be a whole number of at least 1, got 2.5"):
+        draw_sequences(engine, engine.start(1), LENGTH, count=2.5)
+    with pytest.raises(ConfigError, match="length must be a whole number of at least 1, got 2.5"):
+        draw_sequences(engine, engine.start(1), 2.5)
 
 
 def test_where_all_is_equally_likely_every_sequence_is_typical():

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from typica.core.condition import Condition, to_device
+from typica.core.counts import check_whole
 from typica.core.engine_state import (
     Saved,
     map_tensors,
@@ -25,7 +26,7 @@ from typica.core.engine_state import (
     read_state,
     write_state,
 )
-from typica.core.errors import ConfigError
+from typica.core.errors import ConfigError, RunError
 from typica.core.model import BLOCK, AutoregressiveModel, State
 from typica.core.randomness import Randomness, draw
 from typica.core.spread import spread as spread_of
@@ -172,6 +173,7 @@ class Engine(ABC):
         Raises:
             ConfigError: It is no temperature that can be drawn at, `length` is below 1, the
                 strategy has no meaning for the model, or there is not a generator for each stream.
+            RunError: What the model says of a stream that goes on is no distribution.
         """
 
     @abstractmethod
@@ -187,11 +189,12 @@ def check_draw(length: int, temperature: float) -> None:
     """Refuse what no engine can draw.
 
     Raises:
-        ConfigError: See `check_temperature`; or `length` is below 1.
+        ConfigError: See `check_temperature`; or `length` is no whole number of at least 1.
     """
     check_temperature(temperature)
     if length < 1:
         raise ConfigError(f"at least 1 symbol must be drawn, got {length}")
+    check_whole(length=length)
 
 
 def check_generators(generator: Randomness, count: int) -> None:
@@ -318,6 +321,7 @@ def draw_by_steps(
         log_prob = distribution.log_prob(chosen)
         column = chosen, log_prob, log_draw, *(spread_of(distribution) if spread else ())
         columns.append(_after_the_end(engine.model.final, before.previous, column))
+        _check_drawn(columns[-1][1])
         state = replace(state.then(columns[-1][0][:, 0]), memory=memory)
     symbols, log_prob, log_draw, *both = (torch.cat(row, 1) for row in zip(*columns, strict=True))
     entropy, varentropy = both or (None, None)
@@ -341,6 +345,17 @@ def _choose(
         return strategy.choose(chosen, state.remembered(strategy).to(engine.device), generator)
     symbols = draw(chosen, generator)
     return symbols, chosen.log_prob(symbols), state.memory
+
+
+def _check_drawn(log_prob: Tensor) -> None:
+    """Refuse draws (count, 1) from what was no distribution: NaN, or probability 0 everywhere."""
+    if bool(log_prob.isfinite().all()):
+        return
+    row = int((~log_prob.isfinite()).nonzero()[0, 0])
+    raise RunError(
+        f"row {row} of the streams cannot be drawn from: what was drawn has a log-probability of "
+        f"{float(log_prob[row]):g}, so that what the model says there is no distribution"
+    )
 
 
 def _after_the_end(

@@ -113,6 +113,16 @@ class Greedy(Strategy):
         return Choice(symbols, log_draw, memory)
 
 
+def leaves_out(strategy: Strategy | None) -> bool:
+    """Tell whether a strategy may give probability 0 to what the model deems possible."""
+    if not isinstance(strategy, Chain):
+        return strategy is not None
+    return any(
+        stage.temperature == 0 if isinstance(stage, Temperature) else not stage.is_neutral
+        for stage in strategy.stages
+    )
+
+
 def candidates_of(distribution: Distribution) -> Candidates:
     """Return all values of a distribution as candidates.
 

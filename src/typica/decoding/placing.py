@@ -12,8 +12,10 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from typica.core.counts import check_whole
 from typica.core.engine import Engine, EngineState
 from typica.core.errors import ConfigError
+from typica.core.randomness import Randomness
 from typica.decoding.generation import Generation
 from typica.decoding.sequences import batches, concatenated
 
@@ -50,9 +52,11 @@ def own_samples(
     *,
     draws: int = 512,
     batch: int = 64,
-    generator: torch.Generator | None = None,
+    generator: Randomness = None,
 ) -> Reference:
     """Draw ancestrally to learn where sequences of this model lie.
+
+    No strategy goes with it: the entropy is the mean of -log p under p alone.
 
     Args:
         engine: What takes the steps.
@@ -61,11 +65,13 @@ def own_samples(
         draws: Sequences to draw; the entropy is off by the root of 1 / draws standard deviations
             of the log-likelihood, and so are quantiles.
         batch: Sequences drawn side by side.
-        generator: Where the randomness comes from.
+        generator: Where the randomness comes from: one, or one for each sequence.
 
     Raises:
-        ConfigError: There are fewer than 2 draws, or the state has several rows.
+        ConfigError: There are fewer than 2 draws, `batch` is below 1, or the state has several
+            rows.
     """
+    check_whole(draws=draws)
     if draws < 2:
         raise ConfigError(f"at least 2 sequences must be drawn to compare with, got {draws}")
     parts = batches(engine, state, length, draws=draws, batch=batch, generator=generator)

@@ -10,17 +10,21 @@ Source: Rubin 1987 (sampling importance resampling); Kong 1992 (effective sample
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from typica.core.counts import check_whole
 from typica.core.engine import Engine, EngineState
 from typica.core.errors import ConfigError, ShapeError
 from typica.core.progress import SILENT, Progress
-from typica.core.randomness import uniforms_like
+from typica.core.randomness import Randomness, uniforms_like
+from typica.core.strategy import Strategy
 from typica.core.temperature import check_temperature
+from typica.decoding.chain import leaves_out
 from typica.decoding.generation import Generation
 from typica.decoding.sequences import batches, concatenated
 
@@ -135,9 +139,10 @@ def globally_tempered(
     draws: int = 1024,
     batch: int = 64,
     proposal: float | None = None,
+    strategy: Strategy | None = None,
     least_effective: float = 50.0,
     scheme: Literal["multinomial", "systematic"] = "multinomial",
-    generator: torch.Generator | None = None,
+    generator: Randomness = None,
     progress: Progress = SILENT,
 ) -> Tempered:
     """Draw sequences with probability p(x)^(1/T) / Z: the temperature of the whole.
@@ -152,49 +157,69 @@ def globally_tempered(
         batch: Sequences drawn side by side.
         proposal: Temperature of each step of the first drawing; `temperature` if left out, so that
             only the normalisers of the steps are left to be weighed.
+        strategy: Of the first drawing; none that leaves symbols out.
         least_effective: Draws that the weights must be worth, or it is refused.
         scheme: See `resample`.
-        generator: Where the randomness comes from, on the engine's device.
+        generator: Where the randomness comes from, on the engine's device: one; or one for each of
+            `draws`, and then one for drawing again.
         progress: Hears how many were drawn.
 
     Raises:
         ConfigError: The weights are worth fewer than `least_effective` draws; a number is out of
-            its range; or the state has several rows.
+            its range; the strategy leaves something out; or the state has several rows.
     """
     proposal = temperature if proposal is None else proposal
-    _check(temperature, proposal, count, draws, batch)
-    drawing = batches(
-        engine,
-        state,
-        length,
-        draws=draws,
-        batch=batch,
-        temperature=proposal,
-        generator=generator,
-    )
+    _check(temperature, proposal, strategy, count=count, draws=draws, batch=batch)
+    streams, last = _streams(generator, draws)
+    many: dict[str, Any] = {"draws": draws, "batch": batch, "generator": streams}
+    drawing = batches(engine, state, length, **many, temperature=proposal, strategy=strategy)
+    first = _all(drawing, draws, engine.model.final, progress)
+    found = importance(first.log_prob / temperature, first.log_draw)
+    _check_worth(found, temperature, draws, least_effective)
+    chosen = resample(found.weights, count, scheme=scheme, generator=last)
+    return Tempered(first.pick(chosen.to(first.source.device)), first, found, chosen)
+
+
+def _streams(generator: Randomness, draws: int) -> tuple[Randomness, torch.Generator | None]:
+    """Return where the first drawing's randomness comes from, and the second's."""
+    if generator is None or isinstance(generator, torch.Generator):
+        return generator, generator
+    if len(generator) != draws + 1:
+        raise ConfigError(
+            f"{draws} draws and the choice among them need {draws + 1} generators, or one for "
+            f"all, got {len(generator)}"
+        )
+    return generator[:-1], generator[-1]
+
+
+def _all(
+    drawing: Iterable[Generation], draws: int, final: int | None, progress: Progress
+) -> Generation:
     parts = []
     with progress.task("sampling", total=draws, unit="sequences") as task:
         for part in drawing:
             parts.append(part)
             task.advance(len(part))
-    first = concatenated(parts, engine.model.final)
-    found = importance(first.log_prob / temperature, first.log_draw)
-    if found.effective < least_effective:
-        raise ConfigError(
-            f"at temperature {temperature:g} the {draws} sequences drawn are worth "
-            f"{found.effective:.3g}, fewer than least_effective={least_effective:g}: draw more, "
-            f"shorter ones, or at a temperature nearer to 1"
-        )
-    chosen = resample(found.weights, count, scheme=scheme, generator=generator)
-    return Tempered(first.pick(chosen.to(first.source.device)), first, found, chosen)
+    return concatenated(parts, final)
 
 
-def _check(temperature: float, proposal: float, count: int, draws: int, batch: int) -> None:
+def _check(temperature: float, proposal: float, strategy: Strategy | None, **counts: int) -> None:
     for value in (temperature, proposal):
         check_temperature(value)
         if not value:
             raise ConfigError("at temperature 0 there is but one sequence: search for it")
-    if min(count, draws, batch) < 1:
+    check_whole(**counts)
+    if leaves_out(strategy):
         raise ConfigError(
-            f"count, draws and batch must be at least 1, got {count}, {draws} and {batch}"
+            f"{strategy} leaves sequences out, and no weight brings them back: draw the first "
+            f"sequences by temperature alone"
+        )
+
+
+def _check_worth(found: Importance, temperature: float, draws: int, least: float) -> None:
+    if found.effective < least:
+        raise ConfigError(
+            f"at temperature {temperature:g} the {draws} sequences drawn are worth "
+            f"{found.effective:.3g}, fewer than least_effective={least:g}: draw more, "
+            f"shorter ones, or at a temperature nearer to 1"
         )

@@ -12,13 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from typica.core.counts import check_whole
 from typica.core.engine import Engine, EngineState
 from typica.core.errors import ConfigError
 from typica.core.progress import SILENT, Progress, Task
+from typica.core.randomness import Randomness
+from typica.core.strategy import Strategy
 from typica.decoding.generation import Generation
 from typica.decoding.placing import Reference, Unit, own_samples, place
 from typica.decoding.sequences import batches, concatenated
@@ -53,8 +57,8 @@ class Selected:
     """What was kept.
 
     Attributes:
-        sequences: In the order they were drawn, with entropies and varentropies. `log_draw` is that
-            of the drawing, before anything was thrown away.
+        sequences: In the order they were drawn; where the band is of "z", with entropies and
+            varentropies. `log_draw` is that of the drawing, before anything was thrown away.
         place: Coordinate of each in the band's unit, (kept,).
         drawn: Sequences that were drawn.
         accepted: Those of them in the band: more than were kept, if the last batch had too many.
@@ -88,8 +92,9 @@ def selective_sampling(
     most: int = 10_000,
     batch: int = 64,
     temperature: float = 1.0,
+    strategy: Strategy | None = None,
     reference: Reference | None = None,
-    generator: torch.Generator | None = None,
+    generator: Randomness = None,
     progress: Progress = SILENT,
 ) -> Selected:
     """Draw whole sequences and keep those whose likelihood under the model lies in a band.
@@ -98,52 +103,53 @@ def selective_sampling(
         engine: What takes the steps.
         state: Where to go on from, one row.
         length: Symbols of a sequence, at most.
-        band: What to keep. It is measured before anything is kept, so that what is kept is
-            independent and follows the same distribution each.
-        count: Sequences wanted.
-        most: Sequences drawn at most; if they hold fewer than `count` in the band, those are
-            returned, and `drawn` tells.
+        band: What to keep; it is measured before anything is kept, so that draws stay independent.
+        count: Sequences wanted; fewer are returned if `most` hold fewer.
+        most: Sequences drawn at most.
         batch: Sequences drawn side by side.
-        temperature: Of each step. Away from 1 what is kept follows not the model in the band but
-            what was drawn from, in the band; exp(log_prob - log_draw) are importance weights.
+        temperature: Of each step; see `strategy`.
+        strategy: What chooses each symbol. With one, or away from temperature 1, what is kept
+            follows what was drawn from, in the band. exp(log_prob - log_draw) are importance
+            weights for the model in the band, where nothing is left out (`chain.leaves_out`).
         reference: The model's own samples, for "nats" and "quantile"; 512 are drawn if left out.
-        generator: Where the randomness comes from.
+        generator: Where the randomness comes from: one, or one for each of `most`.
         progress: Hears how many were kept.
 
     Raises:
         ConfigError: None of the sequences lies in the band; a number is out of its range; or the
             state has several rows.
     """
-    if min(count, most, batch) < 1:
-        raise ConfigError(
-            f"count, most and batch must be at least 1, got {count}, {most} and {batch}"
-        )
+    check_whole(count=count, most=most, batch=batch)
     if reference is None and band.unit != "z":
-        reference = own_samples(engine, state, length, batch=batch, generator=generator)
-    drawing = batches(
-        engine,
-        state,
-        length,
-        draws=most,
-        batch=batch,
-        temperature=temperature,
-        spread=True,
-        generator=generator,
-    )
+        reference = _reference(engine, state, length, batch, generator)
+    settings = {"temperature": temperature, "strategy": strategy, "spread": band.unit == "z"}
+    many: dict[str, Any] = {"draws": most, "batch": batch, "generator": generator}
+    drawing = batches(engine, state, length, **many, **settings)
     with progress.task("selective sampling", total=count, unit="sequences") as task:
-        kept, places, seen = _keep(drawing, band, reference, count, task)
-    accepted = len(places)
-    if not accepted:
-        raise ConfigError(_nothing(band, seen))
-    sequences = concatenated(kept, engine.model.final)
-    first = torch.arange(min(count, accepted), device=sequences.source.device)
-    return Selected(sequences.pick(first), places[:count], len(seen), accepted, reference)
+        return _keep(drawing, band, reference, count, task, engine.model.final)
+
+
+def _reference(
+    engine: Engine, state: EngineState, length: int, batch: int, generator: Randomness
+) -> Reference:
+    """Draw the model's own samples from the generator that goes on to draw what is kept."""
+    if not (generator is None or isinstance(generator, torch.Generator)):
+        raise ConfigError(
+            "sequences with a generator each leave none for the model's own samples, which the "
+            "band is measured from: give a reference"
+        )
+    return own_samples(engine, state, length, batch=batch, generator=generator)
 
 
 def _keep(
-    drawing: Iterable[Generation], band: Band, reference: Reference | None, count: int, task: Task
-) -> tuple[list[Generation], Tensor, Tensor]:
-    """Return what lies in the band, batch by batch, and the places of it and of all drawn."""
+    drawing: Iterable[Generation],
+    band: Band,
+    reference: Reference | None,
+    count: int,
+    task: Task,
+    final: int | None,
+) -> Selected:
+    """Keep what lies in the band, batch by batch, until there is enough."""
     kept, places, seen = [], [], []
     accepted = 0
     for some in drawing:
@@ -156,7 +162,12 @@ def _keep(
         accepted += len(places[-1])
         if accepted >= count:
             break
-    return kept, torch.cat(places), torch.cat(seen)
+    if not accepted:
+        raise ConfigError(_nothing(band, torch.cat(seen)))
+    sequences = concatenated(kept, final)
+    first = torch.arange(min(count, accepted), device=sequences.source.device)
+    drawn = sum(map(len, seen))
+    return Selected(sequences.pick(first), torch.cat(places)[:count], drawn, accepted, reference)
 
 
 def _nothing(band: Band, seen: Tensor) -> str:

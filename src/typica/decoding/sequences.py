@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from typica.core.counts import check_whole
 from typica.core.engine import Draws, Engine, EngineState, check_draw
 from typica.core.errors import ConfigError
+from typica.core.progress import SILENT, Progress, Task
+from typica.core.randomness import Randomness
+from typica.core.strategy import Strategy
 from typica.decoding.generation import Generation, Stop, count_symbols
 
 AT_ONCE = 64  # symbols between two looks at whether all sequences have ended, where they may
@@ -25,8 +30,10 @@ def draw_sequences(
     *,
     count: int = 1,
     temperature: float = 1.0,
+    strategy: Strategy | None = None,
     spread: bool = False,
-    generator: torch.Generator | None = None,
+    generator: Randomness = None,
+    progress: Progress = SILENT,
 ) -> Generation:
     """Draw sequences side by side, until all have ended or are `length` long.
 
@@ -36,8 +43,10 @@ def draw_sequences(
         length: Symbols at most.
         count: Sequences of each source.
         temperature: Of each step: 1 is ancestral sampling, 0 greedy decoding.
+        strategy: What chooses each symbol, of its distribution at that temperature.
         spread: Whether entropies and varentropies are wanted.
-        generator: Where the randomness comes from.
+        generator: Where the randomness comes from: one, or one for each sequence.
+        progress: Hears how far it is, in symbols.
 
     Returns:
         `count` sequences of each source, in the order they were drawn, with their log-likelihoods
@@ -45,29 +54,42 @@ def draw_sequences(
         than `length`.
 
     Raises:
-        ConfigError: There is nothing to draw, or it is no temperature.
+        ConfigError: There is nothing to draw, it is no temperature, the strategy has no meaning
+            for the model, or there is not a generator for each sequence.
+        RunError: What the model says of a sequence is no distribution.
     """
     check_draw(length, temperature)
-    if count < 1:
-        raise ConfigError(f"at least 1 sequence must be drawn, got {count}")
+    check_whole(count=count)
+    how = _Way(temperature, strategy, generator, spread)
     sources = [row for row in range(state.count) for _ in range(count)]
-    state = state.pick(sources)
-    final = engine.model.final
-    ended = torch.zeros(len(sources), dtype=torch.bool, device=engine.device)
-    blocks: list[Draws] = []
+    with progress.task("decoding", total=length, unit="symbols") as task:
+        blocks = _blocks(engine, state.pick(sources), length, how, task)
+    return _gathered(blocks, engine.model.final, torch.tensor(sources, device=engine.device))
+
+
+class _Way(NamedTuple):
+    """How symbols are drawn; see `draw_sequences`."""
+
+    temperature: float
+    strategy: Strategy | None
+    generator: Randomness
+    spread: bool
+
+
+def _blocks(engine: Engine, state: EngineState, length: int, how: _Way, task: Task) -> list[Draws]:
+    """Draw until all sequences have ended or are `length` long."""
+    final, blocks = engine.model.final, list[Draws]()
     at_once = ENDLESS if final is None else AT_ONCE
     for begin in range(0, length, at_once):
         some = min(at_once, length - begin)
-        block = engine.draw(
-            state, some, temperature=temperature, generator=generator, spread=spread
-        )
+        block = engine.draw(state, some, **how._asdict())
         blocks.append(block)
         state = block.state
-        if final is not None:
-            ended = ended | (block.symbols == final).any(1)
-            if bool(ended.all()):
-                break
-    return _gathered(blocks, final, torch.tensor(sources, device=engine.device))
+        task.advance(some)
+        # A sequence that has ended draws its end again and again.
+        if final is not None and bool((state.previous == final).all()):
+            break
+    return blocks
 
 
 def batches(
@@ -78,32 +100,51 @@ def batches(
     draws: int,
     batch: int,
     temperature: float = 1.0,
+    strategy: Strategy | None = None,
     spread: bool = False,
-    generator: torch.Generator | None = None,
+    generator: Randomness = None,
 ) -> Iterator[Generation]:
     """Draw `draws` sequences from a state of one row, `batch` of them side by side at a time.
 
-    Arguments are those of `draw_sequences`, which draws each batch.
+    Arguments are those of `draw_sequences`, which draws each batch; of generators there is one, or
+    one for each of the `draws`.
 
     Raises:
         ConfigError: See `draw_sequences`; or the state has several rows, whose likelihoods cannot
             be compared.
     """
+    check_whole(draws=draws, batch=batch)
     if state.count != 1:
         raise ConfigError(
             f"sequences must go on from one state to be compared by likelihood, got "
             f"{state.count}: pick one row of them"
         )
-    for begin in range(0, draws, batch):
+    for count, streams in _split(generator, draws, batch):
         yield draw_sequences(
             engine,
             state,
             length,
-            count=min(batch, draws - begin),
+            count=count,
             temperature=temperature,
+            strategy=strategy,
             spread=spread,
-            generator=generator,
+            generator=streams,
         )
+
+
+def _split(generator: Randomness, draws: int, batch: int) -> Iterator[tuple[int, Randomness]]:
+    """Yield how many sequences each batch has, and where their randomness comes from."""
+    sizes = [min(batch, draws - begin) for begin in range(0, draws, batch)]
+    if generator is None or isinstance(generator, torch.Generator):
+        yield from ((size, generator) for size in sizes)
+        return
+    if len(generator) != draws:
+        raise ConfigError(
+            f"{draws} sequences are drawn from as many generators, or from one, got "
+            f"{len(generator)}"
+        )
+    rows = iter(generator)
+    yield from ((size, list(islice(rows, size))) for size in sizes)
 
 
 def concatenated(parts: Sequence[Generation], final: int | None) -> Generation:

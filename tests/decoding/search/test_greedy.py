@@ -1,12 +1,17 @@
 """Greedy decoding."""
 
+import math
+
 import pytest
+import torch
 from enumerable import random_model
 from gated_networks import build
 
+from typica.core.condition import Track
 from typica.core.engine import StepEngine
-from typica.core.errors import ConfigError
-from typica.decoding.search.greedy import AT_ONCE, greedy
+from typica.core.errors import ConfigError, RunError
+from typica.decoding.search.greedy import greedy
+from typica.decoding.sequences import AT_ONCE
 
 
 def slow_greedy(model, length):
@@ -40,6 +45,16 @@ def test_of_densities_it_takes_the_mode():
     found = greedy(engine, engine.start(1), 5)
     means = model.conditionals(model.render(found.symbols)).loc
     assert found.symbols.allclose(means, atol=1e-5)
+
+
+@pytest.mark.parametrize("nothing", [-math.inf, math.nan])
+def test_where_no_symbol_has_a_probability_it_is_an_error_that_names_the_row(nothing):
+    model = random_model(0, 3, 4, labels=3)
+    model.log_probs[1, 0] = nothing
+    engine = StepEngine(model)
+    state = engine.start(3, condition={"label": Track(torch.arange(3))})
+    with pytest.raises(RunError, match="row 1 of the streams cannot be drawn from"):
+        greedy(engine, state, 3)
 
 
 def test_nothing_is_refused():

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import torch
-from torch import Tensor
-
 from typica.core.engine import Engine, EngineState
 from typica.core.progress import SILENT, Progress
-from typica.decoding.generation import Generation, Stop, count_symbols
-from typica.decoding.search.ranking import check_length
-
-AT_ONCE = 64  # symbols between two looks at whether all sequences have ended, where they may
+from typica.decoding.generation import Generation
+from typica.decoding.sequences import draw_sequences
 
 
 def greedy(
@@ -40,40 +33,6 @@ def greedy(
 
     Raises:
         ConfigError: `length` is below 1.
+        RunError: What the model says of a source is no distribution.
     """
-    check_length(length)
-    final, blocks = engine.model.final, []
-    with progress.task("greedy decoding", total=length, unit="symbols") as task:
-        for begin in range(0, length, AT_ONCE):
-            some = min(AT_ONCE, length - begin)
-            block = engine.draw(state, some, temperature=0, spread=spread)
-            blocks.append(block)
-            state = block.state
-            task.advance(some)
-            if final is not None and bool((state.previous == final).all()):
-                break
-    symbols = torch.cat([block.symbols for block in blocks], 1)
-    lengths, finished = count_symbols(symbols, final)
-    behind = torch.arange(symbols.shape[1], device=symbols.device) >= lengths[:, None]
-    log_prob = torch.cat([block.log_prob for block in blocks], 1).masked_fill(behind, 0)
-    total = log_prob.cpu().double().sum(1).to(symbols.device)
-    columns = zip(*((block.entropy, block.varentropy) for block in blocks), strict=True)
-    entropies, varentropies = (_joined(column, behind) for column in columns)
-    stops: list[Stop] = ["ended" if ended else "length" for ended in finished.tolist()]
-    return Generation(
-        symbols if final is None else symbols.masked_fill(behind, final),
-        lengths,
-        total,
-        torch.zeros_like(total),
-        finished,
-        torch.arange(len(symbols), device=symbols.device),
-        tuple(stops),
-        total,
-        entropies,
-        varentropies,
-    )
-
-
-def _joined(blocks: Sequence[Tensor | None], behind: Tensor) -> Tensor | None:
-    known = [block for block in blocks if block is not None]
-    return torch.cat(known, 1).masked_fill(behind, 0) if known else None
+    return draw_sequences(engine, state, length, temperature=0, spread=spread, progress=progress)
