@@ -32,9 +32,9 @@ def quoted(value):
     return f'"{text}"' if {",", '"'} & set(text) else text
 
 
-def table(archive, *more):
+def table(archive, *more, encoding="utf-8"):
     lines = [",".join(map(quoted, row.values())) for row in rows()]
-    archive.text("maestro-v2.0.0.csv", HEADER, *lines, *more)
+    archive.text("maestro-v2.0.0.csv", HEADER, *lines, *more, encoding=encoding)
 
 
 @pytest.fixture
@@ -97,6 +97,16 @@ def test_both_forms_of_the_json_file_say_the_same_as_the_table(archive, sounds, 
     columns = {name: {str(i): row[name] for i, row in enumerate(whole)} for name in whole[0]}
 
     archive.json("maestro-v3.0.0.json", whole if form == "rows" else columns)
+
+    assert Maestro(archive.root).items() == items
+
+
+@pytest.mark.parametrize("encoding", ["windows-1252", "utf-8-sig"])
+def test_a_table_that_another_program_saved_is_read(archive, sounds, encoding):
+    table(archive)
+    items = Maestro(archive.root).items()
+
+    table(archive, encoding=encoding)
 
     assert Maestro(archive.root).items() == items
 

@@ -15,7 +15,7 @@ from typica.data.played import read_midi
 from typica.data.rendered import means, play
 from typica.data.source import Item, Sound
 
-LONGEST_S = 1200.0  # more is a broken file, and would fill the memory
+LONGEST_S = 600.0  # more is a broken file, and would fill the memory
 _BYTES_PER_MIDI_BYTE = 500  # of sound, roughly
 
 

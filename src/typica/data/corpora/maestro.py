@@ -82,12 +82,8 @@ def _of_json(path: Path) -> list[dict[str, Any] | None]:
         return [row if isinstance(row, dict) else None for row in value]
     if not isinstance(value, dict) or not all(isinstance(one, dict) for one in value.values()):
         raise DataError(f"{path} holds neither rows nor columns")
-    numbers = sorted({number for column in value.values() for number in column}, key=_order)
+    numbers = dict.fromkeys(number for column in value.values() for number in column)
     return [
         {name: column[number] for name, column in value.items() if number in column}
         for number in numbers
     ]
-
-
-def _order(number: str) -> tuple[int, str]:
-    return (int(number), "") if number.isdecimal() else (1 << 62, number)
