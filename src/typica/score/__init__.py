@@ -1,1 +1,1 @@
-"""Notes: scores, piano rolls, and rendering them with a synthesiser."""
+"""Notes: scores, pedals, piano rolls, events, grids, tunes, and rendering with a synthesiser."""
