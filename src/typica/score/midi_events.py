@@ -1,7 +1,9 @@
 """The events of a standard MIDI file, as columns.
 
 Where an event ends is computed for every byte at once, as if one began there; then the events are
-walked from the first to the last. That is hundreds of times faster than reading them one by one.
+walked from the first to the last. That is some 15 times faster than pretty_midi, which reads them
+one by one; symusic, in C++, is 20 times faster still, but it loses the channels of notes and leaves
+out those that are never released (benchmarks/scores.py).
 
 Source: The Complete MIDI 1.0 Detailed Specification (1996), Standard MIDI Files 1.0.
 """
