@@ -1,0 +1,62 @@
+"""The studies of sound that need no model: random phase, phase, discretisation."""
+
+import pytest
+import torch
+
+from typica.lab import discretise, phase, random_phase
+from typica.lab.struck import CHORD_S, CHORDS, struck_chords
+from typica.lab.study import Bench
+
+
+def test_chords_begin_where_they_should():
+    audio = struck_chords(16000)
+
+    level = audio.unfold(0, 160, 160).abs().amax(-1)
+    begins = [round(index * CHORD_S * 100) for index in range(1, len(CHORDS))]
+    assert float(audio.abs().max()) == pytest.approx(0.9)
+    assert all(level[begin] > 2 * level[begin - 1] for begin in begins)
+
+
+def test_harmony_stays_and_attacks_go():
+    study = random_phase.study(Bench())
+
+    rows = {row[0]: row[1:] for row in study.tables[0].rows}
+    convergence, energy, harmony, attacks = rows["random phase"]
+    assert 0.2 < energy < 0.3
+    assert harmony > 0.95
+    assert harmony > study.numbers[2].value + 0.25
+    assert attacks < 0.5
+    assert rows["its own phase"][3] > 0.999
+    assert rows["fast Griffin-Lim"][3] > 0.95
+    assert rows["fast Griffin-Lim"][0] < rows["Griffin-Lim"][0] < convergence
+
+
+def test_phase_is_as_random_as_noise_and_its_speed_is_not():
+    music, noise = phase.study(Bench()).tables[0].rows
+
+    assert music.phase_bits > 5.9
+    assert music.frequency_bits < music.phase_bits - 1.5
+    assert noise.frequency_bits > music.frequency_bits + 1
+    assert max(music.error, noise.error) < 1e-4
+
+
+def test_entropy_knows_the_uniform_and_the_constant():
+    assert phase._entropy(torch.linspace(-1, 1, 64_001)[:-1]) == pytest.approx(6, abs=1e-3)
+    assert phase._entropy(torch.tensor([2.0, 0.0, -1e-3, 4.001])) == 0
+
+
+def test_mu_law_is_level_where_linear_steps_fall():
+    study = discretise.study(Bench())
+
+    numbers = {number.name: number for number in study.numbers}
+    for name in ("linear, 8 bits, full scale", "linear, 16 bits, full scale"):
+        assert numbers[name].value == pytest.approx(numbers[name].exact, abs=0.5)
+    lost = {
+        kind: numbers[f"{kind}, 8 bits, full scale"].value
+        - numbers[f"{kind}, 8 bits, -40 dB"].value
+        for kind in ("linear", "mu-law")
+    }
+    assert lost["linear"] > 35
+    assert lost["mu-law"] < 6
+    by_rate = [row[1] for row in study.tables[2].rows]
+    assert by_rate == sorted(by_rate, reverse=True)
