@@ -1,11 +1,13 @@
 """The studies of sound that need no model: random phase, phase, discretisation."""
 
 import pytest
+import soundfile
 import torch
 
 from typica.lab import discretise, phase, random_phase
+from typica.lab.page import write_page
 from typica.lab.struck import CHORD_S, CHORDS, struck_chords
-from typica.lab.study import Bench
+from typica.lab.study import Bench, perform
 
 
 def test_chords_begin_where_they_should():
@@ -60,3 +62,15 @@ def test_mu_law_is_level_where_linear_steps_fall():
     assert lost["mu-law"] < 6
     by_rate = [row[1] for row in study.tables[2].rows]
     assert by_rate == sorted(by_rate, reverse=True)
+
+
+def test_what_there_is_to_hear_is_written_and_stands_on_the_page(tmp_path):
+    study, _ = perform("discretise", tmp_path)
+
+    files = sorted(path.name for path in tmp_path.glob("*.flac"))
+    audio, rate = soundfile.read(tmp_path / "discretise_8_kHz.flac")
+    page = write_page(tmp_path).read_text()
+    assert len(files) == len(study.clips) == 3
+    assert rate == 8000
+    assert len(audio) == 24000
+    assert all(f'src="{name}"' in page for name in files)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from typica.lab.drawing import BLUE, GREEN, INK, ORANGE, canvas
 from typica.lab.struck import struck_chords
-from typica.lab.study import Bench, Number, Study, Table
+from typica.lab.study import Bench, Clip, Number, Study, Table
 from typica.signal.quantisation_noise import noise_table, quantised, signal_to_noise_db
 from typica.signal.quantise import QuantiserName, quantiser
 from typica.signal.resample import resample
@@ -21,6 +21,7 @@ RATE = 48000
 RATES = (32000, 22050, 16000, 8000, 4000)
 BITS = (4, 6, 8, 10, 12, 14, 16)
 LEVELS_DB = tuple(range(0, -61, -10))
+SOFT_DB = -20.0
 KINDS: tuple[tuple[QuantiserName, int], ...] = (("mulaw", 8), ("linear", 8), ("linear", 16))
 
 
@@ -66,7 +67,19 @@ def study(bench: Bench) -> Study:
             Table(f"Struck chords of {RATE} Hz, by another rate and back", ["Hz", "dB"], rates),
         ],
         figure=_draw(levels, bits, rates),
+        clips=_clips(music),
     )
+
+
+def _clips(music: Tensor) -> list[Clip]:
+    """Return soft music by 8 bits of either kind, where they differ most, and by 8 kHz."""
+    soft = music * 10 ** (SOFT_DB / 20)
+    kinds: tuple[QuantiserName, ...] = ("linear", "mulaw")
+    heard = {f"{name} 8 bits": quantised(soft, quantiser(name, 8)) for name in kinds}
+    return [
+        *(Clip(name, one * 10 ** (-SOFT_DB / 20), RATE) for name, one in heard.items()),
+        Clip("8 kHz", resample(music, RATE, 8000), 8000),
+    ]
 
 
 def _after_rate(audio: Tensor, rate: int) -> float:

@@ -49,6 +49,10 @@ def _section(record: dict[str, Any]) -> str:
     if record["numbers"]:
         parts.append(_numbers(record["numbers"]))
     parts += [_table(table) for table in record["tables"]]
+    parts += [
+        f'{name}: <audio controls preload="none" src="{file}"></audio>'
+        for name, file in record.get("clips", {}).items()  # records of before have none
+    ]
     parts.append(f"`typica lab {record['study']}`, seed {record['seed']}, {record['seconds']} s.\n")
     return "\n\n".join(parts)
 

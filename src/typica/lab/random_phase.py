@@ -9,7 +9,7 @@ from torch import Tensor
 
 from typica.lab.drawing import BLUE, ORANGE, canvas
 from typica.lab.struck import CHORD_S, struck_chords
-from typica.lab.study import Bench, Number, Study, Table
+from typica.lab.study import Bench, Clip, Number, Study, Table
 from typica.signal.constant_q import ConstantQ
 from typica.signal.griffin_lim import griffin_lim
 from typica.signal.loudness import frame_levels_db
@@ -64,6 +64,7 @@ def study(bench: Bench) -> Study:
             )
         ],
         figure=_draw(audio, variants[RANDOM]),
+        clips=[Clip(name, one, RATE) for name, one in variants.items()],
     )
 
 

@@ -61,6 +61,15 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Clip:
+    """A sound of a study: its name in the file's name, amplitudes (time,), and rate in hertz."""
+
+    name: str
+    audio: torch.Tensor
+    rate: int
+
+
+@dataclass(frozen=True)
 class Study:
     """What a study found.
 
@@ -71,6 +80,7 @@ class Study:
         numbers: Its figures.
         figure: The picture.
         tables: Its tables.
+        clips: What there is to hear.
     """
 
     source: str
@@ -79,6 +89,7 @@ class Study:
     numbers: Sequence[Number]
     figure: Figure
     tables: Sequence[Table] = ()
+    clips: Sequence[Clip] = ()
 
 
 @dataclass(frozen=True)
@@ -125,7 +136,7 @@ def check(name: str) -> None:
 def perform(
     name: str, out: str | Path, *, seed: int = 0, progress: Progress = SILENT
 ) -> tuple[Study, float]:
-    """Carry a study out, and write NAME.png and NAME.json into a folder.
+    """Carry a study out, and write NAME.png, NAME.json and NAME_CLIP.flac into a folder.
 
     Returns:
         The study, and the seconds it took.
@@ -143,6 +154,8 @@ def perform(
         study = import_module(f"typica.lab.{name}").study(Bench(seed, progress))
         with replacing(Path(out) / f"{name}.png") as place:
             study.figure.savefig(place, dpi=DOTS_PER_INCH, format="png")
+    for clip in study.clips:
+        _write_clip(Path(out) / _clip_file(name, clip), clip)
     seconds = time.perf_counter() - began
     write_json(Path(out) / f"{name}.json", _record(name, study, seed, seconds))
     return study, seconds
@@ -157,9 +170,21 @@ def _record(name: str, study: Study, seed: int, seconds: float) -> dict[str, Any
         "finding": study.finding,
         "numbers": [asdict(number) for number in study.numbers],
         "tables": [asdict(table) for table in study.tables],
+        "clips": {clip.name: _clip_file(name, clip) for clip in study.clips},
         "seed": seed,
         "seconds": round(seconds, 1),
     }
+
+
+def _clip_file(name: str, clip: Clip) -> str:
+    return f"{name}_{clip.name.replace(' ', '_')}.flac"
+
+
+def _write_clip(path: Path, clip: Clip) -> None:
+    import soundfile
+
+    with replacing(path) as place:
+        soundfile.write(place, clip.audio.clamp(-1, 1).numpy(), clip.rate, format="FLAC")
 
 
 def _files() -> dict[str, Path]:
