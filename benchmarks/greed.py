@@ -5,7 +5,8 @@
 First table: streams from silence, and from two seconds of held-out recordings, decoded greedily, by
 a beam and at several temperatures; the recordings' own figures come last. Second table: the
 noisiest moments of the recordings (spectral flatness), each gone on from for 64 ms: level and sign
-changes by temperature, beside what the recordings do there.
+changes by temperature, beside what the recordings do there. Third table: streams from silence by
+strategies, without their first 3 s.
 """
 
 from __future__ import annotations
@@ -21,12 +22,17 @@ from typica.core.randomness import seeded
 from typica.core.run import load
 from typica.data.corpus import Corpus
 from typica.data.of_run import corpus_of
+from typica.decoding.plan import plan_from
 from typica.decoding.search.beam import beam_search
 from typica.engines.compiler import compile as compile_engine
 from typica.evaluation.health import Health, examine, mean_health
 from typica.signal.spectrum import flatness
 
 TEMPERATURES = (0.0, 0.3, 0.5, 0.7, 0.9, 1.0, 1.2)
+STRATEGIES = (
+    *("ancestral", "temperature=0.9", "nucleus=0.99", "typical=0.98", "min-p=0.02"),
+    *("mirostat=1.5", "mirostat=2"),
+)
 WIDTH = 8
 PRIMING_S, PASSAGE_S, WINDOW = 2.0, 0.064, 256
 AUDIBLE = 0.01  # rms of a window: softer moments are not looked at
@@ -43,6 +49,7 @@ def main() -> None:
     engine, corpus = compile_engine(run.model), corpus_of(run)
     streams(engine, corpus, options.count, options.seconds)
     noisy(engine, corpus, options.count)
+    strategies(engine, corpus.rate)
 
 
 def streams(engine: Engine, corpus: Corpus, count: int, seconds: float) -> None:
@@ -89,6 +96,16 @@ def noisy(engine: Engine, corpus: Corpus, count: int) -> None:
         symbols = engine.draw(state, length, temperature=temperature, generator=seeded(1)).symbols
         passage(f"T = {temperature:g}", engine.model.render(symbols), rate)
     passage("recordings", clips[..., -length:], rate)
+
+
+def strategies(engine: Engine, rate: int) -> None:
+    """Print figures of streams by strategies that narrow what may be drawn."""
+    print(f"\n6 streams of 15 s from silence\n{'':28} level dB  silent  flatness  periodic  bits")
+    state = engine.start(6)
+    for words in STRATEGIES:
+        drawn = engine.draw(state, 15 * rate, strategy=plan_from(words), generator=seeded(5))
+        later = slice(3 * rate, None)
+        tell(words, engine, drawn.symbols[:, later], drawn.log_prob[:, later].sum(1), rate)
 
 
 def passage(name: str, audio: Tensor, rate: int) -> None:

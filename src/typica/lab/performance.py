@@ -74,5 +74,5 @@ def perform(
         yield Performed(name, lab.title(name), study, seconds, Path(out) / f"{name}.png")
     if len(lacking) < len(names):
         write_page(Path(out))
-    for error in lacking:
-        raise error
+    for missing in lacking:
+        raise missing
