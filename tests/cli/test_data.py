@@ -89,6 +89,39 @@ def test_a_damaged_corpus_is_listed_as_such(album, typica, tmp_path):
     assert "songs is damaged: " in out
 
 
+@pytest.fixture
+def readers(tmp_path):
+    """Sentences of three speakers, as VCTK lays them out."""
+    for number, speaker in enumerate(("p225", "p226", "p227")):
+        path = tmp_path / "VCTK-Corpus" / "wav48" / speaker / f"{speaker}_001.wav"
+        path.parent.mkdir(parents=True)
+        time = np.arange(16_000) / 16_000
+        soundfile.write(path, 0.3 * np.sin(2 * np.pi * (300 + 50 * number) * time), 16_000)
+    return tmp_path / "VCTK-Corpus"
+
+
+def test_a_published_corpus_is_read_from_its_folder(readers, typica):
+    status, _, err = typica("data", "prepare", "vctk", "--from", readers, "--workers", 1)
+    assert status == 0
+    assert "vctk: 0.000833 h at 16000 Hz (1 train, 1 valid, 1 test)" in err
+
+    _, out, _ = typica("data", "inspect", "vctk")
+    assert "  class        speaker: 3 values" in out.splitlines()
+    assert "CC BY 4.0 (VCTK" in out
+
+
+def test_what_must_be_fetched_first_is_told_in_one_line(typica):
+    status, out, err = typica("data", "prepare", "maestro")
+
+    assert (status, out) == (2, "")
+    assert err.startswith("typica: maestro needs the unpacked archive from https://magenta")
+    assert err.count("\n") == 1
+    listed = typica("data", "list")[1]
+    assert "needs: the unpacked archive from https://magenta" in listed
+    assert listed.index("  chorales ") < listed.index("that you have fetched:")
+    assert listed.index("that you have fetched:") < listed.index("  maestro ")
+
+
 def test_without_corpora_the_list_says_how_to_begin(typica):
     assert "none yet: typica data prepare FOLDER" in typica("data", "list")[1]
 

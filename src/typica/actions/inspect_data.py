@@ -47,6 +47,7 @@ class Inspection(NamedTuple):
         level_db: Their levels as prepared, root mean square in decibels of full scale.
         gain_db: What was added to their levels.
         labels: Recordings of each class.
+        classes: How many values each class beside the label has.
         tracks: Dense tracks.
         refused: What was left out, by reason.
         disk_bytes: What the corpus takes.
@@ -65,6 +66,7 @@ class Inspection(NamedTuple):
     level_db: Spread
     gain_db: Spread
     labels: dict[str, int]
+    classes: dict[str, int]
     tracks: dict[str, TrackKind]
     refused: list[Refusals]
     disk_bytes: int
@@ -93,6 +95,7 @@ def inspect_data(name: str | Path) -> Inspection:
         level_db=_spread(20 * math.log10(one.rms) for one in recordings),
         gain_db=_spread(20 * math.log10(one.gain) for one in recordings),
         labels={label: counts[number] for number, label in enumerate(corpus.labels)},
+        classes={name: len(values) for name, values in corpus.classes.items()},
         tracks=corpus.tracks,
         refused=by_reason(read_lines(corpus.path / REFUSED)),
         disk_bytes=sum(file.stat().st_size for file in corpus.path.rglob("*") if file.is_file()),

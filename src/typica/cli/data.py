@@ -182,6 +182,8 @@ def _inspected(one: Inspection) -> Iterator[str]:
         yield f"  {name:<12} {figures}"
     for label, count in one.labels.items():
         yield f"  label        {_shown(label)}: {count} recordings"
+    for name, count in one.classes.items():
+        yield f"  class        {name}: {count} values"
     for name, kind in one.tracks.items():
         yield f"  track        {name}: {kind.channels} channels, {kind.rate:g} frames a second"
     for refusal in one.refused:

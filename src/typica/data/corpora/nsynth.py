@@ -93,9 +93,9 @@ def _wrong(name: str, row: Any) -> str:
     if not (0 <= row["pitch"] <= 127 and 1 <= row["velocity"] <= 127):
         return "pitch or velocity out of range"
     instrument = row["instrument_str"]
-    kind = f"{row['instrument_family_str']}_{row['instrument_source_str']}_"
+    begins = f"{row['instrument_family_str']}_{row['instrument_source_str']}_"
     named = f"{instrument}-{row['pitch']:03d}-{row['velocity']:03d}"
-    return "" if name == named and instrument.startswith(kind) else "it differs from its name"
+    return "" if name == named and instrument.startswith(begins) else "it differs from its name"
 
 
 def json_entries(path: Path) -> Iterator[tuple[str, Any]]:
