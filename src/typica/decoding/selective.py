@@ -122,9 +122,9 @@ def selective_sampling(
     check_whole(count=count, most=most, batch=batch)
     if reference is None and band.unit != "z":
         reference = _reference(engine, state, length, batch, generator)
-    settings = {"temperature": temperature, "strategy": strategy, "spread": band.unit == "z"}
-    many: dict[str, Any] = {"draws": most, "batch": batch, "generator": generator}
-    drawing = batches(engine, state, length, **many, **settings)
+    how: dict[str, Any] = {"temperature": temperature, "strategy": strategy}
+    how |= {"spread": band.unit == "z", "generator": generator}
+    drawing = batches(engine, state, length, draws=most, batch=batch, **how)
     with progress.task("selective sampling", total=count, unit="sequences") as task:
         return _keep(drawing, band, reference, count, task, engine.model.final)
 

@@ -116,6 +116,25 @@ def test_the_rule_that_stopped_it_is_told():
     assert not searched(never, 3, width=2).finished.any()
 
 
+class Counted(StepEngine):
+    """Counts its steps."""
+
+    steps = 0
+
+    def step(self, state):
+        self.steps += 1
+        return super().step(state)
+
+
+@pytest.mark.parametrize("row", [[0.3, 0.3, 0.4], [0.5, 0.0, 0.5]])
+def test_it_stops_as_soon_as_nothing_can_be_better(row):
+    engine = Counted(table(*[row] * 4, final=2))
+    found = beam_search(engine, engine.start(1), 4, width=2, n_best=1)
+    assert found.symbols.tolist() == [[2]]
+    assert found.stopped == ("bound",)
+    assert engine.steps == 1
+
+
 def test_the_pool_rule_may_miss_what_the_bound_finds():
     # With a reward for length the first to end is not the best.
     model = table([0.4, 0.1, 0.5], [0.01, 0.01, 0.98], [0.3, 0.3, 0.4], final=2)
@@ -205,5 +224,11 @@ def test_numbers_out_of_range_are_refused():
         searched(model, 2, width=2, n_best=3)
     with pytest.raises(ConfigError, match="at least 1 symbol"):
         searched(model, 0)
+    with pytest.raises(ConfigError, match="width must be a whole number of at least 1, got 2.5"):
+        searched(model, 2, width=2.5)
+    with pytest.raises(ConfigError, match="length must be a whole number of at least 1, got 2.5"):
+        searched(model, 2.5)
+    with pytest.raises(ConfigError, match="stops by bound or pool, not by 'pol'"):
+        searched(model, 2, stop="pol")
     with pytest.raises(ConfigError, match="alpha must be at least 0"):
         LengthPenalty(-1)

@@ -118,32 +118,46 @@ def test_what_cannot_be_searched_is_refused():
         contrastive_search(Shown(0, 3, 2), 1, 2, candidates=0)
 
 
+def test_a_prompt_that_has_ended_is_not_gone_on_from():
+    found = contrastive_search(Shown(0, 3, 4, 2), 1, 4, prompt=torch.tensor([[0, 2]]))
+    assert found.symbols.tolist() == [[2]]
+    assert found.log_prob.tolist() == [0]
+    assert found.finished.all()
+
+
 def decoded(expert, amateur, length, **settings):
     strong, weak = StepEngine(expert), StepEngine(amateur)
     return contrastive_decoding(strong, strong.start(1), weak, weak.start(1), length, **settings)
 
 
-def worth(expert, amateur, symbols, plausibility):
+def worth(expert, amateur, symbols, plausibility, temperature):
     """The score of a sequence by the definition; None where a symbol does not count."""
     total = 0.0
     for at, symbol in enumerate(symbols):
         strong, weak = expert.row(symbols[:at]), amateur.row(symbols[:at])
         if strong[symbol] < max(strong) + math.log(plausibility):
             return None
-        total += strong[symbol] - weak[symbol]
+        raised = [nats / temperature for nats in weak]
+        log_sum = math.log(math.fsum(math.exp(nats) for nats in raised))
+        total += strong[symbol] - (raised[symbol] - log_sum)
     return total
 
 
-@pytest.mark.parametrize("plausibility", [0.1, 0.5])
-def test_a_wide_beam_finds_the_greatest_difference(plausibility):
+@pytest.mark.parametrize(("plausibility", "temperature"), [(0.1, 1), (0.5, 1), (0.1, 0.4)])
+def test_a_wide_beam_finds_the_greatest_difference(plausibility, temperature):
     for seed in range(10):
         expert, amateur = random_model(seed, 4, 4), random_model(seed + 100, 4, 4)
         scores = {
-            symbols: worth(expert, amateur, symbols, plausibility)
+            symbols: worth(expert, amateur, symbols, plausibility, temperature)
             for symbols in itertools.product(range(4), repeat=4)
         }
         best = max((one for one in scores if scores[one] is not None), key=scores.get)
-        found = decoded(expert, amateur, 4, width=64, plausibility=plausibility)
+        found = decoded(
+            *(expert, amateur, 4),
+            width=64,
+            plausibility=plausibility,
+            amateur_temperature=temperature,
+        )
         assert tuple(found.symbols[0].tolist()) == best
         assert math.isclose(float(found.score[0]), scores[best])
         assert found.log_prob.allclose(expert.log_prob(found.symbols))

@@ -98,5 +98,7 @@ def test_sources_are_searched_each_for_itself():
 
 
 def test_a_budget_of_nothing_is_refused():
-    with pytest.raises(ConfigError, match="at least 1 expansion"):
+    with pytest.raises(ConfigError, match="budget must be a whole number of at least 1, got 0"):
         searched(random_model(0), 2, budget=0)
+    with pytest.raises(ConfigError, match="n_best must be a whole number of at least 1, got 1.5"):
+        searched(random_model(0), 2, n_best=1.5)

@@ -122,7 +122,9 @@ def test_very_unlikely_symbols_keep_their_digits():
 
 
 def test_numbers_out_of_range_are_refused():
-    with pytest.raises(ConfigError, match="width must be at least 1, got 0"):
+    with pytest.raises(ConfigError, match="width must be a whole number of at least 1, got 0"):
         drawn(random_model(0), 2, 1, width=0)
+    with pytest.raises(ConfigError, match="width must be a whole number of at least 1, got 2.5"):
+        drawn(random_model(0), 2, 1, width=2.5)
     with pytest.raises(ConfigError, match="at temperature 0 nothing is drawn"):
         drawn(random_model(0), 2, 1, temperature=0)

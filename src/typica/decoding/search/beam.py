@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 
 from typica.core.engine import Engine, EngineState
 from typica.core.progress import SILENT, Progress
 from typica.core.session import open_session
 from typica.decoding.generation import Generation
-from typica.decoding.search.hypotheses import Beam, Rules
-from typica.decoding.search.ranking import check_length, repeated
+from typica.decoding.search.hypotheses import Beam, Rules, StopRule
+from typica.decoding.search.ranking import check_length, has_ended, repeated
 from typica.decoding.search.reward import LengthReward, NoReward
 
 NO_REWARD = NoReward()
@@ -26,7 +24,7 @@ def beam_search(
     width: int = 8,
     n_best: int | None = None,
     reward: LengthReward = NO_REWARD,
-    stop: Literal["bound", "pool"] = "bound",
+    stop: StopRule = "bound",
     spread: bool = False,
     progress: Progress = SILENT,
 ) -> Generation:
@@ -43,7 +41,8 @@ def beam_search(
 
     Args:
         engine: What takes the steps.
-        state: Where to go on from; each of its rows is a source with a beam of its own.
+        state: Where to go on from; each of its rows is a source with a beam of its own. One that
+            has come to its end has no more than that end, at no cost.
         length: Symbols at most.
         width: Hypotheses of each source.
         n_best: Sequences wanted of each source, at most `width`, which is meant if left out.
@@ -62,6 +61,7 @@ def beam_search(
             than 4,096 levels.
     """
     rules = Rules(width, width if n_best is None else n_best, reward, stop)
+    check_length(length)
     session = open_session(engine, repeated(state, width))
-    beam = Beam(engine, session, state.count, check_length(length), rules)
+    beam = Beam(engine, session, has_ended(engine, state), length, rules)
     return beam.run(progress, "beam search", spread=spread)

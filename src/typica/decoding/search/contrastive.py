@@ -113,7 +113,7 @@ class _Search:
         distribution, directions = self._read(past)
         self.directions = directions[:, 1:] if prompt is not None else directions
         self.rows = listed(distribution)
-        self.is_open = torch.ones(count, dtype=torch.bool, device=device)
+        self.is_open = past[:, -1] != (-1 if self.final is None else self.final)
 
     @property
     def has_ended(self) -> bool:

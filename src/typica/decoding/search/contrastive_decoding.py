@@ -19,7 +19,7 @@ from typica.core.progress import SILENT, Progress
 from typica.core.session import Session, open_session
 from typica.decoding.generation import Generation
 from typica.decoding.search.hypotheses import Beam, Rules
-from typica.decoding.search.ranking import check_length, listed, repeated
+from typica.decoding.search.ranking import check_length, has_ended, listed, repeated
 from typica.decoding.search.reward import NoReward
 
 LEAST = -1e4  # nats: probabilities below exp of this are 0 in float64 too
@@ -65,23 +65,25 @@ def contrastive_decoding(
         ConfigError: A number is out of range, the two do not fit, or their distributions cannot
             be listed.
     """
+    _check(plausibility, amateur_temperature)
+    if expert_state.count != amateur_state.count or expert.model.final != amateur.model.final:
+        raise ConfigError("expert and amateur must go on from as many rows, and end alike")
+    rules = Rules(width, n_best, _Unbounded(), "pool")
+    strong = open_session(expert, repeated(expert_state, width))
+    weak = open_session(amateur, repeated(amateur_state, width))
+    pair = _Pair(strong, weak, math.log(plausibility), amateur_temperature)
+    ended = has_ended(expert, expert_state)
+    beam = Beam(expert, pair, ended, check_length(length), rules, pair.differences)
+    found = beam.run(progress, "contrastive decoding")
+    log_prob = _log_prob(expert, expert_state, found)
+    return replace(found, log_prob=log_prob.masked_fill(ended[found.source], 0.0))
+
+
+def _check(plausibility: float, amateur_temperature: float) -> None:
     if not 0 < plausibility <= 1:
         raise ConfigError(f"plausibility must be above 0 and at most 1, got {plausibility:g}")
     if not 0 < amateur_temperature < math.inf:
         raise ConfigError(f"amateur_temperature must be above 0, got {amateur_temperature:g}")
-    if expert_state.count != amateur_state.count or expert.model.final != amateur.model.final:
-        raise ConfigError("expert and amateur must go on from as many rows, and end alike")
-    pair = _Pair(
-        open_session(expert, repeated(expert_state, width)),
-        open_session(amateur, repeated(amateur_state, width)),
-        math.log(plausibility),
-        amateur_temperature,
-    )
-    rules = Rules(width, n_best, _Unbounded(), "pool")
-    sources = expert_state.count
-    beam = Beam(expert, pair, sources, check_length(length), rules, pair.differences)
-    found = beam.run(progress, "contrastive decoding")
-    return replace(found, log_prob=_log_prob(expert, expert_state, found))
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from typica.core.counts import check_whole
 from typica.core.engine import Engine, EngineState
-from typica.core.errors import ConfigError
 from typica.core.progress import SILENT, Progress, Task
 from typica.decoding.generation import Generation, Stop, count_symbols
 from typica.decoding.search.beam import beam_search
-from typica.decoding.search.ranking import best_of, listed, wide
+from typica.decoding.search.ranking import best_of, has_ended, listed, wide
 
 AT_ONCE = 32  # children of one node that the engine reads side by side
 
@@ -56,18 +56,17 @@ def exact_search(
     Raises:
         ConfigError: A number is out of range, or the distributions cannot be listed.
     """
-    if budget < 1:
-        raise ConfigError(f"the budget must be at least 1 expansion, got {budget}")
+    check_whole(budget=budget, n_best=n_best, width=width)
     width = max(width, n_best)
     first = beam_search(engine, state, length, width=width, n_best=n_best)
     found: list[tuple[int, tuple[int, ...], float]] = []
     stops: list[Stop] = []
-    total = budget * state.count
+    total, ended = budget * state.count, has_ended(engine, state).tolist()
     with progress.task("branch and bound", total=total, unit="expansions") as task:
         for source in range(state.count):
             search = _Search(engine, length, n_best, budget, task)
             search.start(first.of(source))
-            stops.append(search.run(state.pick([source])))
+            stops.append("proven" if ended[source] else search.run(state.pick([source])))
             found += [(source, past, nats) for past, nats in search.best.items()]
     return _generation(engine, found, stops)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from typica.core.counts import check_whole
 from typica.core.engine import Engine
 from typica.core.errors import ConfigError
 from typica.core.progress import Progress
@@ -17,8 +18,10 @@ from typica.core.session import BeamSession, Session
 from typica.core.spread import spread as spread_of
 from typica.decoding.generation import Generation, Stop
 from typica.decoding.search.lineage import Last, Lineage
-from typica.decoding.search.ranking import best_of, listed, wide
+from typica.decoding.search.ranking import best_of, ending, listed, wide
 from typica.decoding.search.reward import LengthReward, NoReward
+
+StopRule = Literal["bound", "pool"]
 
 STRETCH = 256  # steps that an engine takes by itself
 
@@ -28,16 +31,20 @@ class Rules:
     """How wide a beam is, and when it stops; see `beam_search`.
 
     Raises:
-        ConfigError: `n_best` is not from 1 to `width`.
+        ConfigError: `n_best` is not from 1 to `width`, or there is no such rule to stop by.
     """
 
     width: int
     n_best: int
     reward: LengthReward = NoReward()
-    stop: Literal["bound", "pool"] = "bound"
+    stop: StopRule = "bound"
 
     def __post_init__(self) -> None:
-        if not 1 <= self.n_best <= self.width:
+        check_whole(width=self.width, n_best=self.n_best)
+        if self.stop not in get_args(StopRule):
+            known = " or ".join(get_args(StopRule))
+            raise ConfigError(f"a beam search stops by {known}, not by {self.stop!r}")
+        if self.n_best > self.width:
             raise ConfigError(
                 f"a beam needs 1 <= n_best <= width, got {self.n_best} and {self.width}"
             )
@@ -68,19 +75,29 @@ class Ended(NamedTuple):
 
 
 class Beam:
-    """A beam for each source that has not stopped."""
+    """A beam for each source that has not stopped.
+
+    Args:
+        engine: Whose session it is.
+        session: With as many rows for each source as the beam is wide.
+        ended: Which sources have come to their end already, (sources,).
+        length: Symbols at most.
+        rules: How wide it is, and when it stops.
+        read: What all symbols are worth that may follow, (rows, symbols), of a distribution.
+    """
 
     def __init__(
         self,
         engine: Engine,
         session: Session,
-        sources: int,
+        ended: Tensor,
         length: int,
         rules: Rules,
         read: Callable[[Distribution], Tensor] = listed,
     ) -> None:
         self.final, device = engine.model.final, engine.device
-        self.session, self.sources, self.length = session, sources, length
+        self.session, self.ended, self.length = session, ended, length
+        self.sources = sources = len(ended)
         self.rules, self.read = rules, read
         self.lineage, self.time = Lineage(), 0
         self.scores = torch.full((sources, rules.width), -torch.inf, dtype=wide(device)).to(device)
@@ -124,15 +141,21 @@ class Beam:
         return some
 
     def _stop_all(self) -> None:
-        self.stopped |= dict.fromkeys(self.alive.tolist(), "length")
+        for source in self.alive.tolist():
+            self.stopped[source] = "ended" if self.ended[source] else "length"
         self.alive = self.alive[:0]
 
     def _step(self, spread: bool) -> int:
         """Add a symbol to every hypothesis; return 1, the steps taken."""
         distribution = self.session.step()
         log_probs = self.read(distribution)
+        measures = [column[:, 0] for column in spread_of(distribution)] if spread else []
+        if not self.time and bool(self.ended.any()):
+            ended = self.ended.repeat_interleave(self.rules.width)
+            log_probs = ending(log_probs, ended, self.final)
+            measures = [column.masked_fill(ended, 0.0) for column in measures]
         if spread:
-            self.lineage.measure(*(column[:, 0] for column in spread_of(distribution)))
+            self.lineage.measure(*measures)
         self.time += 1
         scores, parents, symbols = self._candidates(log_probs)
         is_final = symbols == (-1 if self.final is None else self.final)

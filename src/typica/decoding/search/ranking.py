@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution
 
-from typica.core.engine import EngineState
+from typica.core.counts import check_whole
+from typica.core.engine import Engine, EngineState
 from typica.core.errors import ConfigError, RunError
 
 MOST_LEVELS = 4096  # of a mixture whose masses are listed at every step
@@ -68,11 +69,29 @@ def check_length(length: int) -> int:
     """Return a length, which is at least 1.
 
     Raises:
-        ConfigError: It is not.
+        ConfigError: It is not, or no whole number.
     """
     if length < 1:
         raise ConfigError(f"at least 1 symbol must be decoded, got {length}")
+    check_whole(length=length)
     return length
+
+
+def has_ended(engine: Engine, state: EngineState) -> Tensor:
+    """Return which rows of a state have come to their end already, (count,)."""
+    final = engine.model.final
+    if final is None:
+        return torch.zeros(state.count, dtype=torch.bool, device=engine.device)
+    return (state.previous == final).to(engine.device)
+
+
+def ending(log_probs: Tensor, ended: Tensor, final: int | None) -> Tensor:
+    """Return log-probabilities (..., rows, symbols); where rows have ended, the end is certain."""
+    if final is None:
+        return log_probs
+    only = torch.full_like(log_probs, -torch.inf)
+    only[..., final] = 0
+    return torch.where(ended[..., None], only, log_probs)
 
 
 def best_of(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:

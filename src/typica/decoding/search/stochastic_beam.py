@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from typica.core.counts import check_whole
 from typica.core.engine import Engine, EngineState
 from typica.core.errors import ConfigError
 from typica.core.progress import SILENT, Progress
@@ -19,7 +20,15 @@ from typica.core.session import open_session
 from typica.core.temperature import check_temperature, tempered
 from typica.decoding.generation import Generation, Stop, count_symbols
 from typica.decoding.search.lineage import Last, Lineage
-from typica.decoding.search.ranking import best_of, check_length, listed, repeated, wide
+from typica.decoding.search.ranking import (
+    best_of,
+    check_length,
+    ending,
+    has_ended,
+    listed,
+    repeated,
+    wide,
+)
 
 
 @torch.no_grad()
@@ -57,8 +66,7 @@ def stochastic_beam(
         ConfigError: A number is out of range, or the distributions cannot be listed.
     """
     check_length(length)
-    if width < 1:
-        raise ConfigError(f"width must be at least 1, got {width}")
+    check_whole(width=width)
     check_temperature(temperature)
     if temperature == 0:
         raise ConfigError("at temperature 0 nothing is drawn: beam search finds likely sequences")
@@ -67,7 +75,7 @@ def stochastic_beam(
         for _ in range(length):
             beam.step(generator)
             task.advance(1)
-            if beam.has_ended:
+            if beam.is_over:
                 break
     return beam.result()
 
@@ -103,11 +111,11 @@ class _PerturbedBeam:
         nothing = torch.full((state.count, places), -torch.inf, dtype=wide(device), device=device)
         nothing[:, 0] = 0  # all begin as one, of probability 1
         self.log_prob, self.log_drawn, self.perturbed = nothing, nothing, nothing.clone()
-        self.ended = torch.zeros(state.count, places, dtype=torch.bool, device=device)
+        self.ended = has_ended(engine, state)[:, None].expand(-1, places)
         self.last = (torch.zeros(0), torch.zeros(0))
 
     @property
-    def has_ended(self) -> bool:
+    def is_over(self) -> bool:
         return self.final is not None and bool((self.ended | self.perturbed.isneginf()).all())
 
     def step(self, generator: Randomness) -> None:
@@ -138,12 +146,7 @@ class _PerturbedBeam:
 
     def _kept(self, log_probs: Tensor) -> Tensor:
         """Return log-probabilities (sources, places, symbols), where the end follows the end."""
-        rows = log_probs.view(self.sources, self.places, -1)
-        if self.final is None:
-            return rows
-        only = torch.full_like(rows[0, 0], -torch.inf)
-        only[self.final] = 0
-        return torch.where(self.ended[:, :, None], only, rows)
+        return ending(log_probs.view(self.sources, self.places, -1), self.ended, self.final)
 
     def result(self) -> Generation:
         """Return all but the last, which sets the threshold."""
