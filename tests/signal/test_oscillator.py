@@ -58,6 +58,15 @@ def test_a_glide_through_half_the_rate_falls_silent_there():
     assert float(audio[rise < 4000].abs().max()) > 0.9
 
 
+def test_exactly_half_the_rate_is_silent_at_any_phase():
+    frequency = torch.tensor([1000.0] + 9 * [4000.0])
+
+    audio = harmonic_oscillator(frequency, torch.tensor([[0.0], [1.0]]).expand(2, 10), rate=RATE)
+
+    assert float(audio[0]) > 0.5
+    assert audio[1:].tolist() == 9 * [0]
+
+
 def test_a_chirp_turns_at_its_frequency():
     frequency = 200 + 100 * torch.linspace(0, 1, RATE).double()
     sine = harmonic_oscillator(frequency, torch.ones(1, RATE).double(), rate=RATE)

@@ -54,7 +54,10 @@ def instantaneous_frequency(phase: Tensor) -> Tensor:
     Returns:
         Shape (..., frames), in [-1, 1].
     """
-    return _shortest(torch.cat([phase[..., :1], phase.diff(dim=-1)], dim=-1)) / math.pi
+    # Whole turns are no float32 number: taken out in it, each leaves an error of one sign.
+    fine = phase.double()
+    steps = torch.cat([fine[..., :1], fine.diff(dim=-1)], dim=-1)
+    return (_shortest(steps) / math.pi).to(phase.dtype)
 
 
 def accumulated_phase(frequency: Tensor) -> Tensor:
