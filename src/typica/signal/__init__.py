@@ -1,1 +1,1 @@
-"""Numbers in, numbers out, no parameters: companding, spectra, mel, resampling, level."""
+"""Numbers in, numbers out, no parameters: companding, spectra, phase, mel, constant-Q, synthesis."""
