@@ -1,1 +1,1 @@
-"""Numbers in, numbers out, no parameters: companding, spectra, phase, mel, constant-Q, synthesis."""
+"""Numbers in, numbers out, no parameters: companding, spectra, phase, constant-Q, synthesis."""
