@@ -26,6 +26,7 @@ WORDS = [
         "nucleus=0.8,temperature=3",
     ),
     *("top-k=20,nucleus=0.7,typical=0.8,min-p=0.2", "typical=0.3,temperature=0.2,top-k=30"),
+    *("typical=1e-7", "nucleus=1e-9", "typical=0.5,nucleus=1e-6"),
     *("mirostat=2", "top-k=9,temperature=0", "typical=0.5,temperature=2,mirostat=3,mirostat=4:0.5"),
 ]
 
@@ -74,12 +75,49 @@ def test_the_kernel_keeps_what_the_filters_keep(engine, words, temperature):
     # A level more or less would show in the probability of what was drawn, or have none itself.
     kept, log_draw, memory = replayed(engine, strategy, drawn.symbols, temperature)
     assert log_draw.isfinite().all()
+    assert drawn.symbols.max() < 256
     off = (drawn.log_draw - log_draw).abs() > 2e-5 + 1e-4 * log_draw.abs()
     # Sums in float32 may decide otherwise where they meet a share to a ten-millionth.
     assert off.float().mean() < 0.005
     assert kept.float().mean() < 256
     if memory.numel():
         torch.testing.assert_close(drawn.state.memory, memory, atol=1e-3, rtol=1e-4)
+
+
+def saying(probabilities):
+    """A model that says the same at every step."""
+    model = build({"input_kernel": 2})
+    weight, bias = [one for name, one in model.named_parameters() if "head" in name][-2:]
+    rest = (1 - sum(probabilities)) / (256 - len(probabilities))
+    told = torch.tensor([*probabilities, *[rest] * (256 - len(probabilities))])
+    weight.zero_()
+    bias.copy_(told.log().view_as(bias))
+    return compile(model, backend="c++")
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "words", "kept"),
+    [
+        ([0.0099999] * 100, "nucleus=0.89999", 90),  # met to the millionth
+        ([0.5, 0.25, 0.125, 0.0625], "nucleus=0.75", 2),
+        ([0.5, 0.25, 0.125, 0.0625], "min-p=0.25", 3),
+        # Of entropy 5.3 nats, so that sqrt(eta) exp(-entropy) is the bound, and .04 is kept.
+        ([0.04] * 4, "eta=0.9", 4),
+        # Of entropy .7: eta itself is the bound, and sqrt(eta) exp(-entropy) would leave one level.
+        ([0.5, 0.4995], "eta=0.49", 2),
+    ],
+)
+def test_bounds_are_met_as_in_the_filters(probabilities, words, kept):
+    engine, strategy = saying(probabilities), strategy_from(words)
+    first = engine.step(engine.start(1))[0]
+    candidates = candidates_of(first)
+    for stage in strategy.stages:
+        candidates = stage.narrow(candidates, torch.empty(1, 0))
+    assert int((candidates.logits > -math.inf).sum()) == kept
+
+    drawn = engine.draw(engine.start(4000), 1, strategy=strategy, generator=seeded(1))
+
+    assert len(drawn.symbols.unique()) == kept
 
 
 def test_ties_are_where_they_should_be():

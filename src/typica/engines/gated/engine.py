@@ -157,6 +157,7 @@ class GatedEngine(SessionEngine):
             job.entropy, job.varentropy = (np.empty(shape, np.float32) for _ in "hv")
         self.run(job)
         check_numbers(job.log_prob)
+        check_numbers(job.log_draw)
         measured = (job.log_prob, job.log_draw, job.entropy, job.varentropy)
         columns = (
             None if values is None else torch.from_numpy(values.T).to(self.device)

@@ -10,6 +10,7 @@
 enum Turn { TEMPERATURE, TOP_K, NUCLEUS, TYPICAL, EPSILON, ETA, MIN_P, MIROSTAT };
 
 constexpr float ROUNDING = 1e-6f;          // of shares, and nats of thresholds: as in filters.py
+constexpr float LEAST_SHARE = 1e-30f;      // of probability times `total`: above nothing
 constexpr float TIES_PER_NAT = 1 << 20;    // gaps as near as that are ties: as in filters.py
 constexpr float WIDEST_GAP = 2000;         // nats: wider ones are as wide
 constexpr float NATS_PER_BIT = 0.69314718f;
@@ -135,7 +136,8 @@ inline void keep_likeliest(Left& left, float count) {
 }
 
 inline void keep_share(Left& left, float share, int32_t bound) {
-  keep_first<false>(left, (share - ROUNDING) * left.total, bound);
+  // A share of nothing keeps one level all the same.
+  keep_first<false>(left, std::fmax((share - ROUNDING) * left.total, LEAST_SHARE), bound);
 }
 
 // Keeps the levels of at least so much `l`, or the most likely if there are none.
@@ -205,8 +207,8 @@ inline int draw_left(const Call& call, int64_t stream, const float* logits, floa
   for (int i = 0; i < OUTPUTS; i += LANES) total += parts[i / LANES] = sum(load(p + i));
   int level = look_up(p, parts, uniform * total);
   while (level > 0 && p[level] == 0) level--;  // rounding ran past the last one that is left
-  while (p[level] == 0) level++;
-  *log_draw = l[level] - std::log(total);
+  while (level < LEVELS - 1 && p[level] == 0) level++;
+  *log_draw = p[level] > 0 ? l[level] - std::log(total) : NAN;
   for (int turn = 0, at = 0; turn < call.turns; turn++) {
     const float* told = call.program + 3 * turn;
     if ((int)told[0] != MIROSTAT) continue;
