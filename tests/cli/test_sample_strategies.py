@@ -47,6 +47,20 @@ def test_each_strategy_makes_a_clip_and_says_how(call, run, out, options, how):
     assert len(told["log_prob"]) == len(told["log_draw"]) == len(clips) == 1
 
 
+def test_what_engines_cannot_is_said_to_be_the_modules_own(call, run, out):
+    status, _, said = call(
+        *("sample", run, "--seconds", 0.02, "--strategy", "contrastive=3:0.5:9", "-o", out)
+    )
+    assert status == 0, said
+    assert "own steps" in said
+    assert "C++" not in said
+    assert "own steps" in told_of(out)[0]["engine"]
+    options = ("--strategy", "contrastive", "--weights", "int8")
+    status, _, said = call("sample", run, "--seconds", 0.02, *options, "-o", out)
+    assert status == 2
+    assert "takes the module's own steps, in float32" in said
+
+
 def test_a_strategy_changes_what_is_drawn_and_tells_its_own_likelihood(call, run, out):
     # The model is even over 256 levels: of the lowest 3 each has a third.
     call("sample", run, "--seconds", 0.02, "--top-k", 3, "-o", out)

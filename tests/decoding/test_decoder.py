@@ -48,11 +48,13 @@ def test_words_are_read_back():
         "stochastic-beam",
         "exact=100",
         "contrastive=4:0.5",
+        "contrastive=4:0.5:100",
         "selective=-1:1:9",
     ):
         plan = plan_from(words)
         assert isinstance(plan, Decoder)
         assert str(plan_from(str(plan))) == str(plan)
+    assert str(plan_from("contrastive=4")) == "contrastive=4:0.6"
     assert str(plan_from("selective=-2:0.5")) == "selective=-2:0.5:1000"
 
 
@@ -77,6 +79,7 @@ def test_options_complete_words_and_add_stages():
         ("top-k=3", {"width": 8}, "top-k does not go with beam=8"),
         ("beam=0", {}, "width must be a whole number of at least 1, got 0"),
         ("beam=2.5", {}, "whole number"),
+        ("contrastive=5:0.6:0", {}, "window must be a whole number of at least 1, got 0"),
         ("beam=x", {}, "beam takes numbers, got 'x'"),
         ("global-temperature", {}, "takes 1 to 2 numbers"),
         ("selective=1:-1", {}, "low < high"),

@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.signal import resample
 
+from typica.core.errors import ConfigError, ShapeError
 from typica.data.corpus import Recording
 from typica.evaluation.copying import Copy, CopyIndex, _goes_on, copied_share
 
@@ -175,3 +176,13 @@ def test_what_is_copied_twice_counts_once():
 
     assert copied_share(copies, 10.0) == 0.5
     assert copied_share([], 10.0) == 0.0
+
+
+def test_no_sound_has_no_share():
+    with pytest.raises(ConfigError, match="of 0 s has no share"):
+        copied_share([], 0.0)
+
+
+def test_channels_are_not_taken_for_one_long_sound():
+    with pytest.raises(ShapeError, match=r"must have shape \(1, time\), got \(2, 100\)"):
+        CopyIndex(*shelf({})).find(torch.zeros(2, 100))

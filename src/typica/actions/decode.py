@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from typica.core.condition import Condition
-from typica.core.engine import Engine
+from typica.core.engine import Engine, StepEngine
 from typica.core.errors import ConfigError
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded, seeded_rows
@@ -117,6 +117,8 @@ def carry_out(
     if isinstance(plan, Decoder):
         if engine is None:
             raise ConfigError(f"{run.system} is not autoregressive: it takes no {plan.name}")
+        if plan.by_module:
+            engine = StepEngine(engine.model)
         wanted = Wanted(
             engine,
             count,

@@ -20,6 +20,7 @@ from typica.core.files import write_json
 from typica.core.progress import SILENT, Progress
 from typica.core.run import load
 from typica.data.sound import write_audio
+from typica.decoding.decoder import Decoder
 from typica.decoding.sampling import Drawn
 from typica.engines.compiler import Backend, Weights, engine_for
 
@@ -104,6 +105,8 @@ def sample(
     length = max(1, round(seconds * opened.rate))
     rows = planned.rows(count)
     condition = condition_for(opened, rows, length, prompt=past_length, label=label, like=like)
+    if isinstance(planned.plan, Decoder) and planned.plan.by_module and weights != "float32":
+        raise ConfigError(f"{planned.plan.name} takes the module's own steps, in float32")
     engine = engine_for(opened.model, weights=weights, backend=backend, say=progress.say)
     cost = None
     if engine is not None and weights != "float32":  # before anything is written: it may fail

@@ -79,14 +79,18 @@ class Decoder(ABC):
 
     Attributes:
         name: As on the command line.
+        by_module: Whether the module takes the steps itself, whatever was compiled of it.
     """
 
     name: ClassVar[str]
+    by_module: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for field in fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
-            if field.type == "int" and not (isinstance(value, int) and value >= 1):
+            if value is None or not field.type.startswith("int"):
+                continue
+            if not (isinstance(value, int) and value >= 1):
                 raise ConfigError(
                     f"{self.name}'s {field.name} must be a whole number of at least 1, "
                     f"got {value:g}"
@@ -95,7 +99,8 @@ class Decoder(ABC):
     def __str__(self) -> str:
         """Write it as `plan_from` reads it."""
         values = [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]
-        return self.name + "=" * bool(values) + ":".join(f"{value:g}" for value in values)
+        told = [f"{value:g}" for value in values if value is not None]
+        return self.name + "=" * bool(told) + ":".join(told)
 
     @abstractmethod
     def decode(self, wanted: Wanted) -> Decoded:
@@ -178,11 +183,13 @@ class Exact(Decoder):
 
 @dataclass(frozen=True)
 class Contrastive(Decoder):
-    """Contrastive search: likely, and unlike what was before."""
+    """Contrastive search: likely, and unlike the last `window` symbols, or all before."""
 
     candidates: int = 5
     alpha: float = 0.6
+    window: int | None = None
     name = "contrastive"
+    by_module = True
 
     def decode(self, wanted: Wanted) -> Decoded:
         """See `Decoder.decode`."""
@@ -195,11 +202,12 @@ class Contrastive(Decoder):
             wanted.length,
             candidates=self.candidates,
             alpha=self.alpha,
+            window=self.window,
             condition=wanted.condition,
             prompt=wanted.prompt,
             progress=wanted.progress,
         )
-        return Decoded(found, "the module's own steps: engines show no hidden vectors")
+        return Decoded(found, "by hidden vectors, which engines do not show")
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,9 @@ def plan_from(words: str = "ancestral", numbers: Mapping[str, float | None] | No
 
     Args:
         words: A composition of stages, as `strategy_from` reads it; or one decoder with its
-            numbers: "beam=8", "stochastic-beam", "exact=100000", "contrastive=5:0.6",
-            "selective=-1:1", "global-temperature=0.9", "mbr=16".
+            numbers: "beam=8", "stochastic-beam", "exact=100000", "contrastive=5:0.6" (or
+            "5:0.6:8000", which looks back on no more than 8000 symbols), "selective=-1:1",
+            "global-temperature=0.9", "mbr=16".
         numbers: What options say, by their names in `OPTIONS`; None where one says nothing. They
             complete words that have no number, and add stages that no word names.
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.signal import correlate
 from torch import Tensor
 
+from typica.core.errors import ConfigError, ShapeError
 from typica.core.progress import SILENT, Progress
 from typica.data.corpus import Corpus, Recording
 from typica.data.stretch import Stretch
@@ -116,7 +117,12 @@ class CopyIndex:
 
         Copies of 3 s and more are found under noise at 20 dB and at any level; what is much
         shorter is not looked for.
+
+        Raises:
+            ShapeError: It has several channels.
         """
+        if sound.ndim not in (1, 2) or sound.shape[:-1].numel() != 1:
+            raise ShapeError(f"a sound must have shape (1, time), got {tuple(sound.shape)}")
         audio = sound.reshape(-1).float().cpu().numpy()
         rate, copies = self.corpus.rate, list[Copy]()
         for start, place in self._windows(audio):
@@ -180,7 +186,13 @@ class CopyIndex:
 
 
 def copied_share(copies: Sequence[Copy], seconds: float) -> float:
-    """Return the share of a sound of so many seconds that is copied."""
+    """Return the share of a sound of so many seconds that is copied.
+
+    Raises:
+        ConfigError: The sound has no length.
+    """
+    if not seconds > 0:
+        raise ConfigError(f"a sound of {seconds:g} s has no share that is copied")
     covered, end = 0.0, 0.0
     for one in sorted(copies, key=lambda one: one.start_s):
         covered += max(0.0, one.stop_s - max(one.start_s, end))

@@ -12,6 +12,7 @@ from typica.core.engine import StepEngine
 from typica.core.errors import ConfigError
 from typica.core.hidden import HiddenStates
 from typica.core.randomness import seeded
+from typica.decoding.search import contrastive
 from typica.decoding.search.beam import beam_search
 from typica.decoding.search.contrastive import contrastive_search
 from typica.decoding.search.contrastive_decoding import contrastive_decoding
@@ -28,6 +29,7 @@ class Shown(TableModel, HiddenStates):
         self.vectors = torch.randn(shape, generator=seeded(seed), dtype=torch.float64)
 
     def advance_hidden(self, previous, state):
+        assert previous.shape[1] <= contrastive.BLOCK
         hidden, distributions = [], []
         for symbols in previous.unbind(1):
             distribution, state = self.advance(symbols[:, None], state)
@@ -116,6 +118,19 @@ def test_what_cannot_be_searched_is_refused():
         contrastive_search(Shown(0, 3, 2), 1, 2, alpha=2)
     with pytest.raises(ConfigError, match="must be at least 1, got 2, 0 and None"):
         contrastive_search(Shown(0, 3, 2), 1, 2, candidates=0)
+
+
+@pytest.mark.parametrize("window", [None, 3, 20])
+def test_a_long_prompt_is_read_block_by_block(monkeypatch, window):
+    model, prompt = Shown(0, 4, 6), torch.randint(4, (2, 17), generator=seeded(0))
+    settings = {"prompt": prompt, "alpha": 0.9, "window": window}
+    whole = contrastive_search(model, 2, 9, **settings)
+    monkeypatch.setattr(contrastive, "BLOCK", 5)
+    found = contrastive_search(model, 2, 9, **settings)
+    assert found.symbols.equal(whole.symbols)
+    for row in (0, 1):
+        past = tuple(prompt[row].tolist())
+        assert found.symbols[row].tolist() == slow_search(model, 9, 5, 0.9, window, past)
 
 
 def test_a_prompt_that_has_ended_is_not_gone_on_from():

@@ -75,6 +75,8 @@ def test_exact_match_is_by_content():
     assert match(notes[0], notes[1]) == 1
     assert match(notes[0], notes[2]) == 0
     assert identity([1, 2]) == identity((1, 2))
+    assert identity([[1, 2], [3]]) == identity(((1, 2), (3,))) != identity([[1], [2, 3]])
+    assert identity([torch.tensor([1, 2])]) == identity([torch.tensor([1, 2])])
 
 
 def test_hamming_similarity_by_hand():
@@ -177,3 +179,34 @@ def test_what_a_utility_cannot_compare_is_refused():
         NoteF1()("a", "a")
     with pytest.raises(ShapeError, match=r"shape \(length,\), got \(2, 2\)"):
         EditSimilarity()(torch.zeros(2, 2), torch.zeros(2, 2))
+
+
+@pytest.mark.parametrize("utility", [ExactMatch(), NgramF1(1), EditSimilarity()], ids=str)
+def test_symbols_may_be_sequences_themselves(utility):
+    assert utility([[1, 2], [3]], [[1, 2], [3]]) == 1
+    assert utility([[1, 2], [3]], [(1, 2), [3]]) == 1
+    assert utility([[1, 2], [3]], [[4], [5]]) == 0
+
+
+def test_audio_may_be_an_array():
+    one, other = (0.3 * torch.randn(700, generator=seeded(seed)) for seed in (1, 2))
+    utility = LogSpectralSimilarity(windows=(128,))
+    assert utility(one.numpy(), other.numpy()) == utility(one, other)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"bands": 0}, "bands must be a whole number of at least 1, got 0"),
+        ({"bands": 2.5}, "bands must be a whole number of at least 1, got 2.5"),
+        ({"window": 0}, "frames must have an even number of samples, at least 4, got 0"),
+    ],
+)
+def test_a_mel_spectrum_of_no_bands_is_refused(settings, reason):
+    with pytest.raises(ConfigError, match=reason):
+        LogMelSimilarity(8000, **settings)
+
+
+def test_a_frame_of_less_than_a_hop_is_refused():
+    with pytest.raises(ConfigError, match="even number of samples, at least 4, got 2"):
+        LogSpectralSimilarity(windows=(256, 2))

@@ -17,7 +17,7 @@ from typica.core.condition import Condition, to_device
 from typica.core.engine_state import pick_streams
 from typica.core.errors import ConfigError
 from typica.core.hidden import HiddenStates
-from typica.core.model import AutoregressiveModel, State
+from typica.core.model import BLOCK, AutoregressiveModel, State
 from typica.core.progress import SILENT, Progress
 from typica.decoding.generation import Generation, Stop, count_symbols
 from typica.decoding.search.ranking import best_of, listed
@@ -58,8 +58,8 @@ def contrastive_search(
             distributions cannot be listed.
     """
     _check(model, length, candidates, alpha, window)
-    search = _Search(model, candidates, alpha, window)
-    search.start(count, condition, prompt)
+    search = _Search(model, candidates, alpha)
+    search.start(count, length, window, condition, prompt)
     with progress.task("contrastive search", total=length, unit="symbols") as task:
         for _ in range(length):
             search.step()
@@ -91,27 +91,62 @@ def _check(
         raise ConfigError(f"alpha must be from 0 to 1, got {alpha:g}")
 
 
+class _Ring:
+    """The last directions of every sequence, in any order: only the nearest of them matters."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.read = size, 0
+        self._kept: Tensor | None = None
+
+    @property
+    def kept(self) -> Tensor:
+        """Directions (count, known, width)."""
+        assert self._kept is not None
+        return self._kept[:, : self.read]
+
+    def add(self, directions: Tensor) -> None:
+        """Keep directions (count, block, width) in the places of the oldest."""
+        if self._kept is None:
+            count, _, width = directions.shape
+            self._kept = directions.new_empty(count, self.size, width)
+        last = directions[:, -self.size :]
+        first = self.read + directions.shape[1] - last.shape[1]
+        places = torch.arange(first, first + last.shape[1], device=last.device) % self.size
+        self._kept[:, places] = last
+        self.read += directions.shape[1]
+
+
 class _Search:
     """Sequences side by side, each with the directions of its past."""
 
-    def __init__(
-        self, model: AutoregressiveModel, candidates: int, alpha: float, window: int | None
-    ) -> None:
+    def __init__(self, model: AutoregressiveModel, candidates: int, alpha: float) -> None:
         self.model, self.final = model, model.final
-        self.candidates, self.alpha, self.window = candidates, alpha, window
+        self.candidates, self.alpha = candidates, alpha
         self.chosen: list[Tensor] = []
         self.log_probs: list[Tensor] = []
 
-    def start(self, count: int, condition: Condition | None, prompt: Tensor | None) -> None:
-        """Read the prompt, or what stands before the first symbol."""
+    def start(
+        self,
+        count: int,
+        length: int,
+        window: int | None,
+        condition: Condition | None,
+        prompt: Tensor | None,
+    ) -> None:
+        """Read the prompt, block by block, or what stands before the first symbol."""
         device = next(self.model.parameters()).device
         past = torch.full((count, 1), self.model.initial, device=device)
         if prompt is not None:
             symbols = self.model.symbols(prompt.to(device)).expand(count, -1)
             past = torch.cat([past.to(symbols), symbols], 1)
         self.state = self.model.start(count, to_device(condition, device))
-        distribution, directions = self._read(past)
-        self.directions = directions[:, 1:] if prompt is not None else directions
+        most = past.shape[1] + length
+        self.ring = _Ring(most if window is None else min(window, most))
+        for begin in range(0, past.shape[1], BLOCK):
+            distribution, directions = self._read(past[:, begin : begin + BLOCK])
+            # What stands before the first symbol is no past where there is another.
+            skipped = 1 if prompt is not None and not begin else 0
+            self.ring.add(directions[:, skipped:])
         self.rows = listed(distribution)
         self.is_open = past[:, -1] != (-1 if self.final is None else self.final)
 
@@ -129,15 +164,14 @@ class _Search:
         self.state = pick_streams(before, picked, count)
         distribution, directions = self._read(symbols.reshape(-1, 1))
         directions = directions.view(count, some, -1)
-        past = self.directions if self.window is None else self.directions[:, -self.window :]
-        likeness = (directions @ past.transpose(1, 2)).max(-1).values
+        likeness = (directions @ self.ring.kept.transpose(1, 2)).max(-1).values
         # A candidate of probability 0 stays out, however new it is.
         score = (1 - self.alpha) * log_probs.exp() - self.alpha * likeness
         best = score.masked_fill(log_probs == -torch.inf, -torch.inf).argmax(1)
         index = torch.arange(count, device=best.device)
         self.state = pick_streams(self.state, (index * some + best).tolist(), count * some)
         self.rows = listed(distribution).view(count, some, -1)[index, best]
-        self.directions = torch.cat([self.directions, directions[index, best][:, None]], 1)
+        self.ring.add(directions[index, best][:, None])
         self._keep(symbols[index, best], log_probs[index, best])
 
     def _read(self, symbols: Tensor) -> tuple[Distribution, Tensor]:

@@ -41,9 +41,8 @@ def contrastive_decoding(
 ) -> Generation:
     """Search with a beam for sequences that the expert finds much likelier than the amateur.
 
-    A symbol is worth log p of the expert less log p of the amateur. Only those count to which the
-    expert gives at least `plausibility` times the probability of its most likely one: without
-    that, rare symbols of which the amateur knows nothing would win.
+    A symbol is worth log p of the expert less log p of the amateur. Only those count that are at
+    least `plausibility` times as likely as the expert's likeliest: else rare symbols would win.
 
     Args:
         expert: What takes the expert's steps.

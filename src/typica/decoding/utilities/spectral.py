@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from typica.core.counts import check_whole
 from typica.core.errors import ConfigError, ShapeError
 from typica.decoding.utilities.utility import Indices, Utility, joined, stretches
 from typica.signal.mel import mel_filters
@@ -40,7 +41,10 @@ class _SpectralUtility(Utility[Tensor]):
     def pairs(
         self, items: Sequence[Tensor], candidates: Indices, references: Indices
     ) -> NDArray[np.float64]:
-        """See `Utility.pairs`; items are audio (time,) or (channels, time), all of one shape."""
+        """See `Utility.pairs`; items are audio (time,) or (channels, time), all of one shape.
+
+        Arrays will do as well as tensors.
+        """
         if not len(candidates):
             return np.zeros(0)
         with torch.no_grad():
@@ -55,12 +59,17 @@ class _SpectralUtility(Utility[Tensor]):
             parts.append(np.exp(-np.mean(distances, axis=0) / self.scale_db))
         return joined(parts)
 
-    def _check(self) -> None:
+    def _check(self, *windows: int) -> None:
         if not (self.scale_db > 0 and math.isfinite(self.floor_db)):
             raise ConfigError(
                 f"a spectral utility needs scale_db above 0 and a finite floor_db, got "
                 f"{self.scale_db:g} and {self.floor_db:g}"
             )
+        for window in windows:
+            if not (window >= 4 and window % 2 == 0):  # frames follow each other by a quarter
+                raise ConfigError(
+                    f"frames must have an even number of samples, at least 4, got {window}"
+                )
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,7 @@ class LogSpectralSimilarity(_SpectralUtility):
     floor_db: float = -80.0
 
     def __post_init__(self) -> None:
-        self._check()
+        self._check(*self.windows)
         if not self.windows:
             raise ConfigError("a spectral utility needs at least one length of window")
 
@@ -105,7 +114,8 @@ class LogMelSimilarity(_SpectralUtility):
     floor_db: float = -80.0
 
     def __post_init__(self) -> None:
-        self._check()
+        self._check(self.window)
+        check_whole(rate=self.rate, bands=self.bands)
         mel_filters(self.rate, bands=self.bands, window=self.window)  # refuses what cannot be
 
     def _spectra(self, audio: Tensor) -> list[Tensor]:
@@ -132,4 +142,4 @@ def _stacked(items: Sequence[Tensor]) -> Tensor:
             f"audio must have one shape, (time,) or (channels, time), to be compared by spectra, "
             f"got {', '.join(map(str, sorted(shapes)))}"
         )
-    return torch.stack(list(items)).float()
+    return torch.stack([torch.as_tensor(item) for item in items]).float()

@@ -56,7 +56,7 @@ class Utility(ABC, Generic[Item]):
 def identity(item: Any) -> Hashable:
     """Return what is equal for equal items: tensors, arrays and notes are equal by content.
 
-    Lists and tuples of the same symbols are the same sequence.
+    Lists and tuples of the same symbols are the same sequence, and so are theirs within them.
     """
     if isinstance(item, Tensor):
         item = item.detach().cpu().numpy()
@@ -65,7 +65,7 @@ def identity(item: Any) -> Hashable:
     if isinstance(item, Notes):
         return tuple(getattr(item, field.name).tobytes() for field in fields(item))
     if isinstance(item, list | tuple):
-        return tuple(item)
+        return tuple(map(_symbol, item))
     if isinstance(item, Hashable):
         return item
     raise ShapeError(
@@ -87,8 +87,13 @@ def symbols_of(item: Any) -> Sequence[Hashable]:
             raise ShapeError(f"a sequence must have shape (length,), got {tuple(item.shape)}")
         return tuple(item.tolist())
     if isinstance(item, Sequence):
-        return tuple(item)
+        return tuple(map(_symbol, item))
     raise ShapeError(f"a sequence must hold symbols, got {type(item).__name__}")
+
+
+def _symbol(symbol: Any) -> Hashable:
+    # Most symbols are numbers or text, and there are many.
+    return symbol if isinstance(symbol, int | float | str) else identity(symbol)
 
 
 def stretches(
