@@ -6,8 +6,9 @@ average, in nats per symbol; and z, the same by the martingale of surprisals les
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -18,13 +19,12 @@ from torch import Tensor
 from typica.core.engine import Engine, EngineState
 from typica.core.progress import Progress
 from typica.decoding.chain import Chain
-from typica.decoding.generation import count_symbols
+from typica.decoding.levels import ROWS, Levels, Score, read
 from typica.decoding.search.beam import beam_search
 from typica.decoding.search.greedy import greedy
+from typica.decoding.selective import Band, selective_sampling
 from typica.decoding.stages import Nucleus, Temperature, TopK, Typical
-from typica.typicality.surprisal import measure
 
-ROWS = 1024  # sequences that are decoded or read side by side
 ANCESTRAL, GREEDY, REFERENCE = "ancestral", "greedy", "held out"
 
 
@@ -41,6 +41,11 @@ class Domain:
         way: How each was decoded.
         quality: Proxies of quality by name, higher is better.
         own: d of samples of the model's own that are not among the sequences.
+        symbols: Each sequence up to its end, for tables of habits; empty where there are none.
+        again: Draws the model's own samples again and returns places of the sequences and of the
+            samples: how sure the entropies are. None where they are known.
+        held_out: Real sequences from the same clusters, which take no part in the curves: the
+            standard that qualities are compared with.
         remark: What to bear in mind.
     """
 
@@ -52,7 +57,45 @@ class Domain:
     way: NDArray
     quality: Mapping[str, NDArray]
     own: NDArray
+    symbols: Sequence[Sequence[Hashable]] = ()
+    again: Again | None = None
+    held_out: Domain | None = None
     remark: str = ""
+
+    @property
+    def is_clustered(self) -> bool:
+        """Whether several sequences belong to one prompt or word."""
+        return len(np.unique(self.cluster)) < len(self.cluster)
+
+    def pick(self, rows: NDArray) -> Domain:
+        """Return the domain of some of its sequences, picked by an array of truths."""
+        redraw = self.again
+        columns = {name: getattr(self, name)[rows] for name in ("d", "z", "cluster", "way")}
+        return replace(
+            self,
+            **columns,
+            quality={name: values[rows] for name, values in self.quality.items()},
+            symbols=[one for one, is_in in zip(self.symbols, rows, strict=False) if is_in],
+            again=None if redraw is None else partial(_picked, redraw, rows),
+        )
+
+
+Again = Callable[[np.random.Generator], tuple[NDArray, NDArray]]
+
+
+def _picked(redraw: Again, rows: NDArray, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
+    d, own = redraw(rng)
+    return d[rows], own
+
+
+def redrawing(levels: Levels, row: NDArray, nll: NDArray) -> Again:
+    """Return what draws the samples of levels again and places sequences by them."""
+
+    def again(rng: np.random.Generator) -> tuple[NDArray, NDArray]:
+        other = levels.again(rng)
+        return other.d(row, nll), other.own
+
+    return again
 
 
 Draw = Callable[[Engine, EngineState, int, torch.Generator], Tensor]
@@ -99,7 +142,19 @@ def greedily() -> Way:
     return Way(GREEDY, lambda engine, state, length, _: greedy(engine, state, length).symbols)
 
 
-def many_ways(times: int = 2) -> list[Way]:
+def selected(low: float, high: float) -> Way:
+    """Return the way of selective sampling: ancestral samples whose z lies in a band."""
+    band = Band(low, high, "z")
+
+    def draw(engine: Engine, state: EngineState, length: int, source: torch.Generator) -> Tensor:
+        one = partial(selective_sampling, length=length, band=band, batch=32, generator=source)
+        found = [one(engine, state.pick([row])).sequences.symbols for row in range(state.count)]
+        return torch.cat([filled(symbols, length, engine.model.final) for symbols in found])
+
+    return Way(f"z {low:g} to {high:g}", draw)
+
+
+def many_ways(times: int = 2, widths: Sequence[int] = (2, 5, 20, 64)) -> list[Way]:
     """Return the ways of the protocol: each stochastic one is used `times` from each row."""
     cold_to_hot = (0.3, 0.5, 0.7, 0.85, 1.15, 1.3, 1.5)
     shares = (0.3, 0.6, 0.9)
@@ -110,8 +165,7 @@ def many_ways(times: int = 2) -> list[Way]:
         *(drawn(f"typical {one}", Typical(one), times=times) for one in shares),
         *(drawn(f"top-k {one}", TopK(one), times=times) for one in (3, 10)),
         greedily(),
-        beam(5),
-        beam(20),
+        *map(beam, widths),
     ]
 
 
@@ -169,72 +223,6 @@ def filled(symbols: Tensor, length: int, final: int | None) -> Tensor:
     return torch.nn.functional.pad(symbols, (0, missing), value=final)
 
 
-class Score(NamedTuple):
-    """What sequences cost, (sequences,) each, in nats and nats squared.
-
-    Attributes:
-        nll: Negative log-likelihood.
-        entropy: Sum of the model's entropies before each symbol.
-        variance: Sum of its varentropies likewise.
-        length: Symbols of account, the final one among them.
-    """
-
-    nll: NDArray
-    entropy: NDArray
-    variance: NDArray
-    length: NDArray
-
-    @property
-    def z(self) -> NDArray:
-        """The martingale's score; 0 where the model was certain of every step and right."""
-        excess = self.nll - self.entropy
-        return np.where(self.variance > 0, excess / np.sqrt(np.maximum(self.variance, 1e-12)), 0)
-
-
-@torch.no_grad()
 def score(engine: Engine, state: EngineState, sequences: Sequences, at_once: int = ROWS) -> Score:
     """Read sequences again and tell what they cost, whichever way they were decoded."""
-    parts = []
-    for begin in range(0, len(sequences.row), at_once):
-        rows = sequences.row[begin : begin + at_once]
-        symbols = sequences.symbols[begin : begin + at_once]
-        distribution, _ = engine.follow(symbols, state.pick(rows.tolist()))
-        lengths, _ = count_symbols(symbols, engine.model.final)
-        counts = torch.arange(symbols.shape[1]) < lengths[:, None]
-        nll, entropy, variance = (
-            part.double().where(counts, 0.0).sum(1).numpy()
-            for part in measure(distribution, symbols)
-        )
-        parts.append(Score(nll, entropy, variance, lengths.numpy()))
-    return Score(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-
-
-@dataclass(frozen=True)
-class Levels:
-    """The entropy of sequences from each row, by samples of the model's own.
-
-    Attributes:
-        entropy: In nats, (rows,).
-        length: Mean number of symbols, (rows,).
-        own: d of each of the samples.
-    """
-
-    entropy: NDArray
-    length: NDArray
-    own: NDArray = field(repr=False)
-
-    @classmethod
-    def of(cls, row: NDArray, scored: Score) -> Levels:
-        """Estimate them from ancestral samples, each row having some."""
-        counts = np.bincount(row)
-        entropy = np.bincount(row, scored.nll) / counts
-        length = np.bincount(row, scored.length) / counts
-        levels = cls(entropy, length, np.empty(0))
-        # Each sample lies among the others, of which its own row's entropy is the mean.
-        others = (entropy * counts)[row] - scored.nll
-        left_out = others / np.maximum(counts[row] - 1, 1)
-        return cls(entropy, length, (scored.nll - left_out) / levels.length[row])
-
-    def d(self, row: NDArray, scored: Score) -> NDArray:
-        """Return (nll - H) / L of sequences, L the mean length of the row's samples."""
-        return (scored.nll - self.entropy[row]) / self.length[row]
+    return read(engine, state, sequences.symbols, sequences.row, at_once=at_once)

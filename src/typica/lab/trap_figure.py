@@ -7,21 +7,23 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from typica.lab.drawing import BLUE, GREY, INK, ORANGE, canvas
+from typica.lab.smooth_maximum import Maximum
 from typica.lab.trap_domain import REFERENCE, Domain
 from typica.lab.trap_turns import Turn
-from typica.lab.turning_point import equal_count_bins, without_levels
+from typica.lab.turning_point import equal_count_bins
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ACROSS, MOST = 3, 3  # panels in a row; qualities that are shown of a domain
+ACROSS, MOST = 3, 6  # panels in a row; qualities that are shown of a domain
 EDGE = 0.005  # share of the sequences on either side that is not shown
 
 
 def figure(domains: Sequence[Domain], found: Sequence[Turn]) -> Figure:
-    """Draw the first qualities of each domain: bins, lines, turning point and its interval."""
+    """Draw the first qualities of each domain: bins, curve, highest place and its interval."""
     panels = [
         (domain, turn)
         for domain in domains
@@ -45,30 +47,34 @@ def _shown(found: Sequence[Turn]) -> list[Turn]:
 
 
 def _panel(axis: Any, domain: Domain, turn: Turn) -> None:
-    values = domain.quality[turn.quality]
-    if turn.cost.within:
+    values, top = domain.quality[turn.quality], turn.cost
+    if turn.within:
         plain = equal_count_bins(domain.d, values)
         axis.plot(plain.x, plain.y, ".", color=GREY, label="bins, as they are")
-        values = without_levels(domain.d, values, domain.cluster, turn.cost.lines)
+        values = _without_levels(domain, values, top)
     bins = equal_count_bins(domain.d, values)
-    label = "bins, levels taken out" if turn.cost.within else "bins"
+    label = "bins, levels taken out" if turn.within else "bins"
     axis.errorbar(bins.x, bins.y, bins.error, fmt="o", ms=4, color=BLUE, label=label)
     low, high = np.quantile(domain.d, [EDGE, 1 - EDGE])
-    line = np.unique(np.append(np.linspace(low, high, 100), turn.cost.place))
-    axis.plot(line, turn.cost.lines.at(line), color=INK, label="two lines")
-    axis.plot(turn.top.places, turn.top.curve, color=INK, lw=0.8, ls="--", label="spline")
-    if turn.cost.exists:
-        axis.axvspan(turn.cost.low, turn.cost.high, color=ORANGE, alpha=0.25, lw=0)
-        axis.axvline(turn.cost.place, color=ORANGE, label="turning point, 95 %")
-    real = domain.way == REFERENCE
-    if real.any():
-        place = domain.d[real].mean(), domain.quality[turn.quality][real].mean()
-        axis.plot(*place, "*", color=INK, ms=10, label="held-out tunes")
+    axis.plot(top.places, top.curve, color=INK, label="spline")
+    axis.axvspan(top.low, top.high, color=ORANGE, alpha=0.2, lw=0, label="highest, 95 %")
+    axis.axvline(top.place, color=ORANGE)
+    real = domain.held_out
+    if real is not None:
+        place = real.d.mean(), real.quality[turn.quality].mean()
+        axis.plot(*place, "*", color=INK, ms=10, label=f"{REFERENCE}, mean")
     _own(axis, domain, low, high)
     axis.set_xlim(low, high)
-    axis.set_title(f"{domain.name}: {turn.quality}")
+    axis.set_title(f"{domain.name}, {turn.quality}: {turn.verdict}")
     axis.set_xlabel(f"(nll - H) / L, nats a {domain.symbol}")
     axis.legend(fontsize=7)
+
+
+def _without_levels(domain: Domain, values: NDArray, top: Maximum) -> NDArray:
+    """Move each cluster up or down so that it lies on the curve on average."""
+    labels = np.unique(domain.cluster, return_inverse=True)[1]
+    apart = np.bincount(labels, values - np.interp(domain.d, top.places, top.curve))
+    return values - (apart / np.bincount(labels))[labels]
 
 
 def _own(axis: Any, domain: Domain, low: float, high: float) -> None:

@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from typica.core.engine import Engine, EngineState
 from typica.core.model import AutoregressiveModel
 from typica.core.progress import Progress
 from typica.core.randomness import seeded
@@ -19,17 +18,16 @@ from typica.lab.trap_domain import (
     ANCESTRAL,
     Domain,
     Levels,
-    beam,
     decode,
     drawn,
-    greedily,
     many_ways,
+    redrawing,
     score,
 )
 from typica.streaming.monitoring import FILE
-from typica.typicality.monitor.ear import Ear, Frames
+from typica.typicality.monitor.ear import TINY, Ear, Frames
 from typica.typicality.monitor.monitor import Monitor
-from typica.typicality.monitor.reference import SILENT_DB, Reference
+from typica.typicality.monitor.reference import Reference
 
 RUN = "demo"
 READ_AT_ONCE = 16  # sequences: each sample is read as 256 log-probabilities
@@ -38,11 +36,11 @@ READ_AT_ONCE = 16  # sequences: each sample is read as 256 log-probabilities
 class Size(NamedTuple):
     """How much is decoded."""
 
-    prompts: int = 16
-    prompt_s: float = 4.0  # that the model draws itself; what is judged follows
-    length: int = 4096  # samples
-    own: int = 12  # samples from each prompt that its entropy is estimated by
-    times: int = 2
+    prompts: int = 50
+    prompt_s: float = 2.0  # that the model draws itself; what is judged follows
+    length: int = 1536  # samples
+    own: int = 6  # samples from each prompt that its entropy is estimated by
+    times: int = 1
 
 
 SIZE = Size()
@@ -54,70 +52,79 @@ def sounds(seed: int, size: Size, progress: Progress) -> Domain:
     monitor = Monitor.load(SHIPPED / RUN / FILE)
     engine = compile_engine(cast(AutoregressiveModel, run.model))
     generator = seeded(seed)
-    state = _moments(engine, size, round(size.prompt_s * run.rate), generator)
+    begun = engine.draw(
+        engine.start(size.prompts), round(size.prompt_s * run.rate), generator=generator
+    )
+    state, prompts = begun.state, engine.model.render(begun.symbols[:, -size.length :])
 
     own_way = [drawn(ANCESTRAL, times=size.own)]
     told = "sounds: the model's own"
     own = decode(engine, state, size.length, own_way, generator, progress, told)
-    ways = [*many_ways(size.times), greedily(), beam(8)]
-    ways = list({way.name: way for way in ways if way.name not in ("beam 5", "beam 20")}.values())
+    ways = many_ways(size.times, widths=())
     every = decode(engine, state, size.length, ways, generator, progress, "sounds")
 
-    levels = Levels.of(own.row, score(engine, state, own, READ_AT_ONCE))
+    levels = Levels.of(own.row, score(engine, state, own, READ_AT_ONCE), size.prompts)
     scored = score(engine, state, every, READ_AT_ONCE)
     audio = engine.model.render(every.symbols)
     return Domain(
         name="sounds",
         symbol="sample",
-        d=levels.d(every.row, scored),
+        d=levels.d(every.row, scored.nll),
         z=scored.z,
         cluster=every.row,
         way=every.way,
-        quality=qualities(audio, monitor),
+        quality=qualities(audio, prompts[torch.from_numpy(every.row)], monitor),
         own=levels.own,
+        symbols=every.symbols.tolist(),
+        again=redrawing(levels, every.row, scored.nll),
         remark=(
             f"{len(every.way)} continuations of {size.length} samples at {run.rate} Hz, from "
-            f"{size.prompts} moments of the shipped run's own music; recordings held out of its "
-            f"training are what spectrum and level are compared with, in decibels"
+            f"{size.prompts} moments of the shipped run's own music. Flatness and spectrum are "
+            f"compared with what recordings held out of its training usually are, level with the "
+            f"moment before. The recordings are not shipped, so none has a place here."
         ),
     )
 
 
-def _moments(engine: Engine, size: Size, length: int, generator: torch.Generator) -> EngineState:
-    return engine.draw(engine.start(size.prompts), length, generator=generator).state
-
-
-def qualities(audio: Tensor, monitor: Monitor) -> dict[str, NDArray]:
+def qualities(audio: Tensor, before: Tensor, monitor: Monitor) -> dict[str, NDArray]:
     """Compare audio (count, 1, time) with the recordings that a monitor has heard; 0 is best.
 
+    Args:
+        audio: What is judged.
+        before: What each goes on from, (count, 1, time).
+        monitor: Knows how recordings usually sound.
+
     Returns:
-        Nearness of the mean mel spectrum's shape and of the level, in decibels below 0, and the
-        share of frames that are not silent less 1.
+        Nearness of the usual logarithm of the spectral flatness, which noise raises and a pure
+        tone lowers; of the shape of the mean mel spectrum, frame by frame, in decibels; and of the
+        level before, in decibels. All are distances with a minus.
     """
     heard = [_hear(one, monitor) for one in audio[:, 0].numpy()]
-    reference = monitor.reference
+    past = [_hear(one, monitor) for one in before[:, 0].numpy()]
+    usual = monitor.limits["flatness 1 s"].usual
     return {
-        "spectrum": np.array([-_spectral_distance(frames, reference) for frames in heard]),
-        "level": np.array([-_level_distance(frames, reference) for frames in heard]),
-        "sounding": np.array(
-            [(frames.level_db > reference.silence_db).mean() - 1 for frames in heard]
+        "flatness": np.array([-abs(frames.flatness.mean() - usual) for frames in heard]),
+        "spectrum": np.array([-_spectral_distance(one, monitor.reference) for one in heard]),
+        "level": np.array(
+            [-abs(_level(one) - _level(other)) for one, other in zip(heard, past, strict=True)]
         ),
     }
 
 
 def _hear(audio: NDArray, monitor: Monitor) -> Frames:
-    hop = monitor.grid.hop
+    """Hear whole frames; the first, which begin in silence, are left out."""
+    hop, frame = monitor.grid.hop, monitor.grid.frame
     frames, _ = Ear.fresh(monitor.grid).hear(audio[: len(audio) // hop * hop])
-    return frames
+    return Frames(*(column[frame // hop - 1 :] for column in frames))
 
 
 def _spectral_distance(frames: Frames, reference: Reference) -> float:
-    """Return the root mean square over bands of the difference of shapes, in decibels."""
-    mean = np.maximum(frames.spectrum_db, reference.floor_db).mean(0)
-    difference = (mean - mean.mean()) - (reference.mean_db - reference.mean_db.mean())
-    return float(np.sqrt(np.square(difference).mean()))
+    """Return the root mean square over bands of the difference of shapes, mean over frames."""
+    shape = np.maximum(frames.spectrum_db, reference.floor_db)
+    shape = shape - shape.mean(1, keepdims=True)
+    difference = shape - (reference.mean_db - reference.mean_db.mean())
+    return float(np.sqrt(np.square(difference).mean(1)).mean())
 
 
-def _level_distance(frames: Frames, reference: Reference) -> float:
-    usual = reference.silence_db + SILENT_DB
-    return abs(float(10 * np.log10(max(frames.power.mean(), 1e-10))) - usual)
+def _level(frames: Frames) -> float:
+    return float(10 * np.log10(max(frames.power.mean(), TINY)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -23,15 +24,19 @@ from typica.lab.trap_domain import (
     decode,
     drawn,
     many_ways,
+    redrawing,
     score,
+    selected,
 )
-from typica.lab.tunes import HEADER, Recipe, TuneModel, Tunes, folk_tunes, trained
+from typica.lab.tunes import HEADER, Recipe, Tunes, endless, folk_tunes, trained
 from typica.score.abc.copies import Collection
 from typica.score.abc.tokens import token_type
 from typica.score.abc.validator import validate
 
 PROMPT, LENGTH = 16, 64  # tokens: of a held-out tune with its header, and those that follow
 GRAM = 4
+BANDS = ((-4.0, -1.0), (1.0, 4.0))  # of z, for selective sampling
+FORM, REPETITION = ("bars right", "well formed", "key kept"), ("steps", "variety")
 
 
 class Size(NamedTuple):
@@ -40,6 +45,7 @@ class Size(NamedTuple):
     prompts: int = 100
     own: int = 24  # samples from each prompt that its entropy is estimated by
     times: int = 2
+    widths: tuple[int, ...] = (2, 5, 20, 64)
     recipe: Recipe = Recipe()
     books: tuple[str, ...] = ("ryan", "oneill", "aird")
 
@@ -50,10 +56,10 @@ SIZE = Size()
 def tunes(seed: int, size: Size, progress: Progress) -> Domain:
     """Go on from the beginnings of held-out tunes in many ways, and judge what comes.
 
-    All sequences are of one length: what ends earlier is left out.
+    All sequences are of one length: the network may not end them.
     """
     collection = folk_tunes(size.books)
-    model = trained(collection, size.recipe, seed=seed, progress=progress)
+    model = endless(trained(collection, size.recipe, seed=seed, progress=progress))
     engine, generator = StepEngine(model), seeded(seed)
     chosen = _chosen(collection, size.prompts, np.random.default_rng(seed))
     prompts = torch.tensor([row[:PROMPT] for row in chosen])
@@ -61,25 +67,40 @@ def tunes(seed: int, size: Size, progress: Progress) -> Domain:
 
     own_way = [drawn(ANCESTRAL, times=size.own)]
     own = decode(engine, state, LENGTH, own_way, generator, progress, "tunes: the model's own")
-    found = decode(engine, state, LENGTH, many_ways(size.times), generator, progress, "tunes")
-    real = torch.tensor([row[PROMPT : PROMPT + LENGTH] for row in chosen])
-    every = _joined(found, real)
+    ways = [*many_ways(size.times, size.widths), *(selected(*band) for band in BANDS)]
+    found = decode(engine, state, LENGTH, ways, generator, progress, "tunes")
+    levels = Levels.of(own.row, score(engine, state, own), len(prompts))
+    judge = _Judge(prompts.tolist(), collection)
+    real = Sequences(
+        torch.tensor([row[PROMPT : PROMPT + LENGTH] for row in chosen]),
+        np.arange(len(chosen)),
+        np.full(len(chosen), REFERENCE, dtype=object),
+    )
+    remark = (
+        f"{len(found.row)} sequences of {LENGTH} tokens after {PROMPT} of {len(prompts)} held-out "
+        f"tunes; the end is forbidden."
+    )
+    others, standard = (
+        _domain(sequences, score(engine, state, sequences), levels, judge, progress)
+        for sequences in (found, real)
+    )
+    return replace(others, held_out=standard, remark=remark)
 
-    own = own.pick(_whole(own, model))
-    is_whole = _whole(every, model)
-    kept = every.pick(is_whole)
-    levels = Levels.of(own.row, score(engine, state, own))
-    scored = score(engine, state, kept)
+
+def _domain(
+    sequences: Sequences, scored: Score, levels: Levels, judge: _Judge, progress: Progress
+) -> Domain:
     return Domain(
         name="folk tunes",
         symbol="token",
-        d=levels.d(kept.row, scored),
+        d=levels.d(sequences.row, scored.nll),
         z=scored.z,
-        cluster=kept.row,
-        way=kept.way,
-        quality=_qualities(kept, prompts.tolist(), collection, progress),
+        cluster=sequences.row,
+        way=sequences.way,
+        quality=judge.qualities(sequences, progress),
         own=levels.own,
-        remark=_remark(len(prompts), int((~is_whole).sum()), scored),
+        symbols=sequences.symbols.tolist(),
+        again=redrawing(levels, sequences.row, scored.nll),
     )
 
 
@@ -90,50 +111,33 @@ def _chosen(collection: Tunes, count: int, rng: np.random.Generator) -> list[lis
     return [rows[number] for number in np.sort(rng.permutation(len(rows))[:count])]
 
 
-def _joined(found: Sequences, real: torch.Tensor) -> Sequences:
-    symbols = torch.cat([found.symbols, real])
-    row = np.concatenate([found.row, np.arange(len(real))])
-    return Sequences(symbols, row, np.append(found.way, [REFERENCE] * len(real)))
+class _Judge:
+    """Judges sequences, each after its prompt.
 
+    Args:
+        prompts: Numbers of the tokens before each row's sequences.
+        collection: Training tunes to copy from, held-out ones to be like.
+    """
 
-def _whole(sequences: Sequences, model: TuneModel) -> NDArray:
-    return ~(sequences.symbols == model.final).any(1).numpy()
+    def __init__(self, prompts: list[list[int]], collection: Tunes) -> None:
+        self.prompts, self.tokens = prompts, collection.vocabulary.tokens
+        cut = [tune.tokens[: PROMPT + LENGTH] for tune in collection.held_out]
+        self.usual = _Usual([tokens for tokens in cut if len(tokens) == PROMPT + LENGTH])
+        self.heard = Collection([tune.tokens for tune in collection.train])
 
+    def qualities(self, sequences: Sequences, progress: Progress) -> dict[str, NDArray]:
+        """Return the qualities of each sequence, 1 is best: of form, then of repetition."""
+        columns: list[tuple[float, ...]] = []
+        with progress.task("judging tunes", len(sequences.row), "tunes") as task:
+            for row, symbols in zip(sequences.row, sequences.symbols.tolist(), strict=True):
+                columns.append(self._judged([*self.prompts[row], *symbols]))
+                task.advance()
+        names = (*FORM, *REPETITION, "novelty")
+        return dict(zip(names, np.array(columns).T, strict=True))
 
-def _remark(prompts: int, short: int, scored: Score) -> str:
-    return (
-        f"{len(scored.nll)} sequences of {LENGTH} tokens after {PROMPT} of {prompts} held-out "
-        f"tunes; {short} that ended earlier are left out"
-    )
-
-
-def _qualities(
-    sequences: Sequences, prompts: list[list[int]], collection: Tunes, progress: Progress
-) -> dict[str, NDArray]:
-    """Judge sequences, each after its prompt; 1 is best."""
-    vocabulary = collection.vocabulary
-    rows = [
-        [vocabulary.tokens[number] for number in [*prompts[row], *symbols]]
-        for row, symbols in zip(sequences.row, sequences.symbols.tolist(), strict=True)
-    ]
-    cut = [tune.tokens[: PROMPT + LENGTH] for tune in collection.held_out]
-    usual = _Usual([tokens for tokens in cut if len(tokens) == PROMPT + LENGTH])
-    heard = Collection([tune.tokens for tune in collection.train])
-    columns: list[tuple[float, ...]] = []
-    with progress.task("judging tunes", len(rows), "tunes") as task:
-        for tokens in rows:
-            columns.append((*_formed(tokens), *usual.likeness(tokens), _novelty(tokens, heard)))
-            task.advance()
-    right, formed, in_key, steps, variety, novelty = np.array(columns).T
-    return {
-        "all five": _together([right, formed, in_key, steps, variety]),
-        "bars right": right,
-        "variety": variety,
-        "steps": steps,
-        "well formed": formed,
-        "key kept": in_key,
-        "novelty": novelty,
-    }
+    def _judged(self, numbers: Sequence[int]) -> tuple[float, ...]:
+        tokens = [self.tokens[number] for number in numbers]
+        return *_formed(tokens), *self.usual.likeness(tokens), _novelty(tokens, self.heard)
 
 
 def _formed(tokens: Sequence[str]) -> tuple[float, float, float]:
@@ -195,8 +199,3 @@ def _variety(tokens: Sequence[str]) -> float:
 def _novelty(tokens: Sequence[str], heard: Collection) -> float:
     """Return 1 less the share of a tune that its longest copy of a training tune makes up."""
     return 1 - heard.longest_copy(tokens).length / (len(tokens) - HEADER)
-
-
-def _together(qualities: Sequence[NDArray]) -> NDArray:
-    """Return the mean of qualities, each in its standard deviations above its mean."""
-    return np.mean([(one - one.mean()) / max(float(one.std()), 1e-12) for one in qualities], axis=0)

@@ -1,4 +1,4 @@
-"""Turning points of a domain, in three units: nats per symbol, z, and shares of its own samples."""
+"""Where the qualities of a domain are highest, in three units, and what that hangs on."""
 
 from __future__ import annotations
 
@@ -6,88 +6,141 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from typica.lab.smooth_maximum import Maximum, smooth_maximum
+from typica.lab.smooth_maximum import Maximum, smooth_maxima
 from typica.lab.trap_domain import Domain
 from typica.lab.turning_point import TurningPoint, turning_point
 
+FEWEST = 0.1  # of the resamples: for what is tried without one of its ways
+
+Rng = Callable[[], np.random.Generator]
+
 
 class Turn(NamedTuple):
-    """Where a quality of a domain turns.
+    """Where a quality of a domain is highest.
 
     Attributes:
         domain: Its name.
         symbol: What its sequences are of.
         quality: Name of the quality.
-        cost: Along d, in nats per symbol.
+        within: Whether levels of the clusters were taken out.
+        cost: Along d, in nats per symbol, with the share of the model's own samples below.
         score: Along z.
-        top: Of a smooth curve along d.
-        share: Of the model's own samples, those that cost less than the turning point.
-        low: Of that share, with the interval of `cost`.
-        high: Likewise.
+        lines: Along d, two lines that meet: what another method says of it.
+        without: What the verdict is where one way of decoding is left out, by the way.
     """
 
     domain: str
     symbol: str
     quality: str
-    cost: TurningPoint
-    score: TurningPoint
-    top: Maximum
-    share: float
-    low: float
-    high: float
+    within: bool
+    cost: Maximum
+    score: Maximum
+    lines: TurningPoint
+    without: dict[str, Maximum]
+
+    @property
+    def hangs_on(self) -> list[str]:
+        """The ways of decoding without any one of which the verdict is another."""
+        return [way for way, one in self.without.items() if one.verdict != self.cost.verdict]
+
+    @property
+    def verdict(self) -> str:
+        """What is known: "undetermined" also where a single way of decoding decides."""
+        return "undetermined" if self.hangs_on else self.cost.verdict
 
     @property
     def where(self) -> str:
         """What is told behind the name of a quality."""
-        return ", within" if self.cost.within else ""
+        return ", within" if self.within else ""
 
 
-def turns(domain: Domain, rng: Callable[[], np.random.Generator], resamples: int) -> list[Turn]:
-    """Find the turning points of all qualities, across clusters and, where there are such, within.
+def turns(domain: Domain, rng: Rng, resamples: int) -> list[Turn]:
+    """Find where all qualities are highest, across clusters and, where there are such, within.
 
     Args:
         domain: Its sequences.
         rng: Makes a generator for each bootstrap.
         resamples: Of each bootstrap.
     """
-    is_clustered = len(np.unique(domain.cluster)) < len(domain.cluster)
     found = []
-    for name, values in domain.quality.items():
-        for within in (True, False) if is_clustered else (False,):
-            settings: dict[str, Any] = {
-                "clusters": domain.cluster,
-                "within": within,
-                "resamples": resamples,
-            }
-            cost, score = (
-                turning_point(place, values, rng(), **settings) for place in (domain.d, domain.z)
-            )
-            top = smooth_maximum(domain.d, values, rng(), **settings)
-            shares = [float((domain.own < one).mean()) for one in (cost.place, cost.low, cost.high)]
-            found.append(Turn(domain.name, domain.symbol, name, cost, score, top, *shares))
+    values = np.column_stack(list(domain.quality.values()))
+    for within in (True, False) if domain.is_clustered else (False,):
+        settings: dict[str, Any] = {
+            "clusters": domain.cluster,
+            "within": within,
+            "resamples": resamples,
+        }
+        cost = _along_cost(domain, values, rng(), settings)
+        score = smooth_maxima(domain.z, values, rng(), **settings)
+        decides = within or not domain.is_clustered
+        without = _without(domain, rng, settings) if decides else {}
+        for one, name in enumerate(domain.quality):
+            lines = turning_point(domain.d, values[:, one], rng(), **settings)
+            others = {way: tops[one] for way, tops in without.items()}
+            names = (domain.name, domain.symbol, name, within)
+            found.append(Turn(*names, cost[one], score[one], lines, others))
+    return found
+
+
+def _along_cost(
+    domain: Domain, values: NDArray, rng: np.random.Generator, settings: dict[str, Any]
+) -> list[Maximum]:
+    return smooth_maxima(domain.d, values, rng, own=domain.own, redraw=domain.again, **settings)
+
+
+def _without(domain: Domain, rng: Rng, settings: dict[str, Any]) -> dict[str, list[Maximum]]:
+    """Return what is found where one way of decoding is left out, each in turn."""
+    ways = list(dict.fromkeys(domain.way))
+    fewer = settings | {"resamples": max(2, round(FEWEST * settings["resamples"]))}
+    found = {}
+    for way in ways if len(ways) > 1 else []:
+        rest = domain.pick(domain.way != way)
+        values = np.column_stack(list(rest.quality.values()))
+        own = fewer | {"clusters": rest.cluster}
+        found[way] = _along_cost(rest, values, rng(), own)
     return found
 
 
 COLUMNS = [
-    *("domain", "quality", "levels", "d", "low", "high", "z", "low", "high"),
-    *("share below", "low", "high", "peaks", "verdict", "top", "low", "high"),
+    *("domain", "quality", "levels", "verdict", "shape", "hangs on"),
+    *("d", "low", "high", "z", "low", "high", "share below", "low", "high"),
+    *("two lines meet", "low", "high"),
 ]
 
 
 def row(turn: Turn) -> list[str | float]:
-    """Return a turning point as a row of a table; what is not there is left empty."""
-    names: list[str | float] = [turn.domain, turn.quality, turn.where.strip(", ") or "across"]
-    places: list[str | float] = ["", "", ""]
-    shares: list[str | float] = ["", "", ""]
-    if turn.cost.exists:
-        places = [_short(one) for one in (turn.cost.place, turn.cost.low, turn.cost.high)]
-        shares = [_short(one) for one in (turn.share, turn.low, turn.high)]
-    scores: list[str | float] = ["", "", ""]
-    if turn.score.exists:
-        scores = [_short(one) for one in (turn.score.place, turn.score.low, turn.score.high)]
-    tops = [_short(one) for one in (turn.top.place, turn.top.low, turn.top.high)]
-    return [*names, *places, *scores, *shares, _short(turn.cost.peaks), turn.cost.verdict, *tops]
+    """Return what was found of a quality as a row of a table."""
+    levels = "within" if turn.within else "across"
+    hangs_on = ", ".join(turn.hangs_on[:3]) + (" ..." if len(turn.hangs_on) > 3 else "")
+    verdict = turn.verdict if turn.without or levels == "within" else f"({turn.cost.verdict})"
+    names: list[str | float] = [turn.domain, turn.quality, levels, verdict]
+    names += [turn.cost.shape, hangs_on]
+    cost, score, lines = turn.cost, turn.score, turn.lines
+    numbers = [
+        *(cost.place, cost.low, cost.high, score.place, score.low, score.high),
+        *(cost.share, cost.share_low, cost.share_high),
+    ]
+    meets: list[str | float] = ["", "", ""]
+    if lines.exists:
+        meets = [_short(one) for one in (lines.place, lines.low, lines.high)]
+    return [*names, *map(_short, numbers), *meets]
+
+
+LEFT_OUT = ["domain", "quality", "left out", "d", "low", "high", "shape", "verdict"]
+
+
+def rows_without(turn: Turn) -> list[list[str | float]]:
+    """Return a row for each way of decoding that was left out."""
+    return [
+        [
+            *(turn.domain, turn.quality, way),
+            *map(_short, (one.place, one.low, one.high)),
+            *(one.shape, one.verdict),
+        ]
+        for way, one in turn.without.items()
+    ]
 
 
 def _short(value: float) -> float:

@@ -34,6 +34,7 @@ from typica.lab.trap_domain import (
     decode,
     drawn,
     many_ways,
+    redrawing,
     score,
 )
 
@@ -41,9 +42,10 @@ from typica.lab.trap_domain import (
 class Size(NamedTuple):
     """How much is decoded."""
 
-    words: int = 300
-    own: int = 48  # samples of each word that its entropy is estimated by
-    times: int = 2
+    words: int = 200
+    own: int = 32  # samples of each word that its entropy is estimated by
+    times: int = 1
+    widths: tuple[int, ...] = (2, 5, 20, 64)
 
 
 SIZE = Size()
@@ -70,15 +72,18 @@ def words(seed: int, size: Size, progress: Progress) -> Domain:
 
     own_way = [drawn(ANCESTRAL, times=size.own)]
     own = decode(engine, state, LONGEST, own_way, generator, progress, "words: the model's own")
-    found = decode(engine, state, LONGEST, many_ways(size.times), generator, progress, "words")
+    found = decode(
+        engine, state, LONGEST, many_ways(size.times, size.widths), generator, progress, "words"
+    )
     every = _joined(found, as_symbols([dictionary()[word][0] for word in chosen]))
 
-    levels = Levels.of(own.row, score(engine, state, own))
+    levels = Levels.of(own.row, score(engine, state, own), len(chosen))
     scored = score(engine, state, every)
     accuracy = accuracies(every.symbols, [chosen[row] for row in every.row])
+    said_all = as_phonemes(every.symbols)
     # The dictionary's own are right by definition: they have a place, and no quality of theirs.
     is_decoded = every.way != REFERENCE
-    places = levels.d(every.row, scored)
+    places = levels.d(every.row, scored.nll)
     return Domain(
         name="pronunciations",
         symbol="phoneme",
@@ -91,9 +96,12 @@ def words(seed: int, size: Size, progress: Progress) -> Domain:
             "exact accuracy": accuracy.exact[is_decoded],
         },
         own=levels.own,
+        symbols=[said for said, is_in in zip(said_all, is_decoded, strict=True) if is_in],
+        again=redrawing(levels, every.row[is_decoded], scored.nll[is_decoded]),
         remark=(
             f"{int(is_decoded.sum())} pronunciations of {len(chosen)} words; those of the "
-            f"dictionary itself lie at d = {places[~is_decoded].mean():.3f} on average"
+            f"dictionary itself, right by definition, lie at d = "
+            f"{places[~is_decoded].mean():.3f} on average."
         ),
     )
 

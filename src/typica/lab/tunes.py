@@ -140,7 +140,7 @@ class TuneModel(AutoregressiveModel):
         return self.config.start
 
     @property
-    def final(self) -> int:
+    def final(self) -> int | None:
         """See `AutoregressiveModel.final`."""
         return self.config.end
 
@@ -166,6 +166,32 @@ class TuneModel(AutoregressiveModel):
         output = F.dropout(output, self.config.dropout, self.training)
         log_probs = self.head(output).log_softmax(-1)
         return Categorical(logits=log_probs, validate_args=False), (last[0][0], last[1][0])
+
+
+class Endless(TuneModel):
+    """The same network where no tune may end: the end is left out and the rest adds up to one."""
+
+    @property
+    def final(self) -> None:
+        """See `AutoregressiveModel.final`: there is none."""
+        return
+
+    def advance(
+        self, previous: Tensor, state: tuple[Tensor, Tensor]
+    ) -> tuple[Categorical, tuple[Tensor, Tensor]]:
+        """See `AutoregressiveModel.advance`."""
+        distribution, state = super().advance(previous, state)
+        log_probs = distribution.logits.clone()
+        log_probs[..., self.config.end] = -torch.inf
+        return Categorical(logits=log_probs.log_softmax(-1), validate_args=False), state
+
+
+def endless(model: TuneModel) -> Endless:
+    """Return a network with the weights of another, of which no tune ends."""
+    other = Endless(model.config)
+    other.load_state_dict(model.state_dict())
+    other.eval().requires_grad_(False)
+    return other
 
 
 class Recipe(NamedTuple):
@@ -264,7 +290,7 @@ def network_nats(model: TuneModel, sequences: Sequence[np.ndarray]) -> float:
     ordered = sorted(sequences, key=len)
     for begin in range(0, len(ordered), 32):
         some = ordered[begin : begin + 32]
-        rows = np.full((len(some), len(some[-1])), model.final)
+        rows = np.full((len(some), len(some[-1])), model.config.end)
         for row, symbols in zip(rows, some, strict=True):
             row[: len(symbols)] = symbols
         total -= model.log_prob(torch.from_numpy(rows)).sum().item()

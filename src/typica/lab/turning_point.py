@@ -1,4 +1,7 @@
-"""Where a quality turns: two straight lines that meet at a breakpoint, and how sure that is.
+"""Two straight lines that meet at a breakpoint: where a quality's slope changes most.
+
+On a roof that is where it turns. On a smooth hill it is not the top: where the lines meet hangs on
+the range of what was seen. So it decides nothing, and stands beside the top of a smooth curve.
 
 The fit is continuous piecewise-linear least squares with one breakpoint, sought over a grid of
 quantiles (Muggeo 2003, https://doi.org/10.1002/sim.1545, has the model; a grid finds the least
@@ -9,18 +12,16 @@ prompts or words are drawn again, with all their sequences.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_PLACES = 400  # breakpoints that are tried
+MOST_PLACES = 100  # breakpoints that are tried
 MARGIN = 0.02  # share of the points that must lie on either side of a breakpoint
 SURE = 0.95
 AT_ONCE = 1 << 23  # numbers of sums that are held at a time
 _FLAT = 1e-9  # a slope below this, in standard units, is rounding
-
-Verdict = Literal["no turning point", "at 0", "below 0", "above 0"]
 
 
 class Lines(NamedTuple):
@@ -79,15 +80,6 @@ class TurningPoint:
         """Whether the fit has a peak, and so do 95 % of the bootstrap's."""
         return bool(self.lines.is_peak) and self.peaks >= SURE
 
-    @property
-    def verdict(self) -> Verdict:
-        """Where it lies: H0 is "at 0", which the interval covers; H1 "below 0"; H2 "above 0"."""
-        if not self.exists:
-            return "no turning point"
-        if self.low <= 0 <= self.high:
-            return "at 0"
-        return "below 0" if self.high < 0 else "above 0"
-
 
 def turning_point(
     x: NDArray,
@@ -130,17 +122,6 @@ def turning_point(
     low, high = np.quantile(others.place[peaks], [0.025, 0.975]) if peaks.any() else (np.nan,) * 2
     share = float(peaks.mean()) if len(peaks) else 0.0
     return TurningPoint(first, float(low), float(high), share, others, within)
-
-
-def without_levels(x: NDArray, y: NDArray, clusters: NDArray, lines: Lines) -> NDArray:
-    """Return qualities without what their clusters are better or worse by, given the lines.
-
-    Each cluster is moved up or down so that it lies on the lines on average: what to draw beside a
-    fit that was made `within` clusters.
-    """
-    labels = np.unique(clusters, return_inverse=True)[1]
-    apart = np.bincount(labels, y - lines.at(x)) / np.bincount(labels)
-    return y - apart[labels]
 
 
 class Bins(NamedTuple):

@@ -28,7 +28,6 @@ from typica.lab.pronunciation import (
 )
 from typica.lab.trap_domain import (
     ANCESTRAL,
-    GREEDY,
     Sequences,
     Way,
     beam,
@@ -47,7 +46,7 @@ SHARE = 0.9  # of nucleus and typical sampling
 class Size(NamedTuple):
     """How much is decoded."""
 
-    words: int = 800
+    words: int = 400
     widths: tuple[int, ...] = (1, 2, 5, 10, 30, 100)
     samples: tuple[int, ...] = (10, 30, 100)
     budget: int = 3000  # expansions a word of the exact search
@@ -169,6 +168,3 @@ def difference(
     of = {result.way: result.exact for result in comparison.results}
     apart = of[way] - of[other]
     return float(apart.mean()), *interval(apart, rng)
-
-
-__all__ = ["COLUMNS", "EXACT", "GREEDY", "SIZE", "Comparison", "Result", "Size", "compare"]
