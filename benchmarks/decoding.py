@@ -113,8 +113,8 @@ def tell_parity() -> bool:
     try:
         import transformers
     except ImportError:
-        print("transformers is not installed: no parity")
-        return True
+        print("transformers is not installed: pip install transformers, or --cost alone")
+        return False
     print(f"transformers {transformers.__version__}, {DISTRIBUTIONS:,} distributions")
     print(f"  {'filter':<14} {'same':>7} {'ties':>6} {'rounding':>9} {'other':>6}")
     explained = True

@@ -45,6 +45,8 @@ def test_nothing_and_what_is_no_temperature_are_refused(run):
         typica.load(run).sample(0)
     with pytest.raises(ConfigError, match="temperature must be at least 0"):
         typica.load(run).sample(0.1, temperature=-1)
+    with pytest.raises(ConfigError, match="did you mean 'nucleus'"):
+        typica.load(run).sample(0.1, strategy="nuclous=0.5")
 
 
 def test_a_run_has_an_engine_that_goes_on_from_its_own_states(run):

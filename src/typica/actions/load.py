@@ -9,14 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from typica.actions.decode import carry_out, plan_for
 from typica.core import run as core
 from typica.core.condition import Condition, to_device
 from typica.core.engine import Engine
 from typica.core.engine_state import model_digest
 from typica.core.model import AutoregressiveModel
 from typica.core.progress import SILENT, Progress
-from typica.core.randomness import seeded
-from typica.decoding.sampling import draw_samples
 from typica.engines.compiler import Backend, Weights, compile
 
 
@@ -59,7 +58,8 @@ class LoadedRun(core.Run):
         *,
         seed: int = 0,
         condition: Condition | None = None,
-        temperature: float = 1.0,
+        temperature: float | None = None,
+        strategy: str | None = None,
         prompt: Tensor | None = None,
         progress: Progress = SILENT,
     ) -> Tensor:
@@ -70,7 +70,10 @@ class LoadedRun(core.Run):
             count: Examples, drawn side by side.
             seed: The same seed gives the same samples on the same machine.
             condition: What the model is told, where it is told anything.
-            temperature: Below 1 the model is surer of itself (autoregressive systems).
+            temperature: Below 1 the model is surer of itself (autoregressive systems); the run's
+                own if left out, mostly 1.
+            strategy: How it is decoded, in the words of `typica.decoding.plan.plan_from`, as in
+                "nucleus=0.95"; the run's own if left out, mostly "ancestral".
             prompt: Audio to go on from, (1 or count, channels, time); it is not returned.
             progress: Hears how far it is.
 
@@ -78,17 +81,18 @@ class LoadedRun(core.Run):
             RunError: `seconds` or `count` is not above 0.
             ConfigError: The system does not take what was asked.
         """
-        return draw_samples(
-            self.model,
-            count,
-            self.length_of(seconds, count),
-            temperature=temperature,
-            generator=seeded(seed, self.device),
+        drawn, _ = carry_out(
+            self,
+            plan_for(self, strategy, temperature),
+            self.engine() if isinstance(self.model, AutoregressiveModel) else None,
+            count=count,
+            length=self.length_of(seconds, count),
+            seed=seed,
             prompt=prompt,
             condition=to_device(condition, self.device),
-            engine=self.engine() if isinstance(self.model, AutoregressiveModel) else None,
             progress=progress,
-        ).audio
+        )
+        return drawn.audio
 
 
 def load(run: str | Path, device: str = "auto") -> LoadedRun:

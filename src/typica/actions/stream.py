@@ -202,7 +202,7 @@ def stream(
         airing = Airing(performance, sinks, http=web, length=length, say=progress.say, **about)
         interruption = held.enter_context(Interruption())
         aired = airing.run(lambda: interruption.asked, to_the_end=leaving.state is not None)
-    faults = leaving.write(performance, aired, _head(opened, engine, music))
+    faults = leaving.write(performance, aired, _head(opened, engine, music, planned))
     for error in [*aired.errors, *faults]:
         raise error
     return aired
@@ -248,11 +248,14 @@ def _perform(
     )
 
 
-def _head(run: Run, engine: Engine, music: Music) -> dict[str, Any]:
+def _head(run: Run, engine: Engine, music: Music, planned: Planned) -> dict[str, Any]:
     """Return what a report begins with."""
     ended = datetime.now(UTC).isoformat(timespec="seconds")
     computed = {"run": str(run.path), "engine": engine.name, "rate": run.rate, "ended": ended}
-    played = asdict(music)
+    played = asdict(music) | {
+        "temperature": planned.temperature,
+        "strategy": str(planned.plan),
+    }
     if music.state is None:
         played["seed"] = music.seed or 0
     return computed | played

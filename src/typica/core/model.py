@@ -15,7 +15,7 @@ from torch.distributions import Distribution
 from typica.core.condition import Condition, Need
 from typica.core.config import Config
 from typica.core.phase import Batch, Phase
-from typica.core.randomness import draw
+from typica.core.randomness import Randomness, draw
 
 State = Any
 """What an autoregressive model remembers: tensors, numbers and None in tuples, named or not, never
@@ -230,7 +230,7 @@ class AutoregressiveModel(ExplicitModel):
         count: int,
         *,
         condition: Condition | None = None,
-        generator: torch.Generator | None = None,
+        generator: Randomness = None,
     ) -> Iterator[Tensor]:
         """Draw one symbol after another for each of `count` sequences, shape (count,)."""
         state = self.start(count, condition)
@@ -250,7 +250,7 @@ class AutoregressiveModel(ExplicitModel):
         length: int,
         *,
         condition: Condition | None = None,
-        generator: torch.Generator | None = None,
+        generator: Randomness = None,
     ) -> Tensor:
         """See `Model.sample`."""
         draws = self.draws(count, condition=condition, generator=generator)

@@ -91,18 +91,24 @@ class Run:
     ) -> Tensor:
         """Draw audio, shape (count, channels, time), in [-1, 1], at `rate`.
 
+        What is drawn symbol by symbol has a stream of randomness for each example.
+
         Raises:
             RunError: `seconds` or `count` is not above 0.
         """
         import torch
 
         from typica.core.condition import to_device
-        from typica.core.randomness import seeded
+        from typica.core.model import AutoregressiveModel
+        from typica.core.randomness import seeded, seeded_rows
 
-        length = self.length_of(seconds, count)
-        told, generator = to_device(condition, self.device), seeded(seed, self.device)
+        length, told = self.length_of(seconds, count), to_device(condition, self.device)
+        model, device = self.model, self.device
         with torch.no_grad():
-            return self.model.sample(count, length, condition=told, generator=generator)
+            if isinstance(model, AutoregressiveModel):
+                rows = seeded_rows(seed, count, device)
+                return model.sample(count, length, condition=told, generator=rows)
+            return model.sample(count, length, condition=told, generator=seeded(seed, device))
 
     def length_of(self, seconds: float, count: int) -> int:
         """Return the samples of an example, refusing to draw nothing.
