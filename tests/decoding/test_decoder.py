@@ -50,10 +50,12 @@ def test_words_are_read_back():
         "contrastive=4:0.5",
         "contrastive=4:0.5:100",
         "selective=-1:1:9",
+        "selective=-0.123456789:1",
+        "exact=1000000",
     ):
         plan = plan_from(words)
         assert isinstance(plan, Decoder)
-        assert str(plan_from(str(plan))) == str(plan)
+        assert plan_from(str(plan)) == plan
     assert str(plan_from("contrastive=4")) == "contrastive=4:0.6"
     assert str(plan_from("selective=-2:0.5")) == "selective=-2:0.5:1000"
 
@@ -64,6 +66,9 @@ def test_options_complete_words_and_add_stages():
     assert str(plan_from(numbers={"top_k": 7, "top_p": 0.9})) == "top-k=7,nucleus=0.9"
     assert plan_from("beam", {"width": 5}) == Beam(5)
     assert plan_from("top_p", {"top_p": 0.9}) == plan_from("nucleus=0.9")
+    assert plan_from("beam", {"width": 1_000_000}) == Beam(1_000_000)
+    for name, value in (("top_p", 0.99999999), ("epsilon", 1.23456789e-4), ("top_k", 1234567)):
+        assert plan_from(numbers={name: value}).stages[0].values == (value,)
     assert set(OPTIONS.values()) <= {*DECODERS, "top-k", "nucleus", "typical", "epsilon", "eta"} | {
         "min-p",
         "mirostat",
@@ -74,13 +79,23 @@ def test_options_complete_words_and_add_stages():
     ("words", "numbers", "reason"),
     [
         ("nuclaus=0.9", {}, "did you mean 'nucleus'"),
-        ("beam=8,top-k=3", {}, "top-k=3 does not go with it"),
+        ("beam=8,top-k=3", {}, "top-k does not go with it"),
         ("beam=8", {"top_p": 0.9}, "nucleus does not go with it"),
-        ("top-k=3", {"width": 8}, "top-k does not go with beam=8"),
+        ("top-k=3", {"width": 8}, "width 8 is for beam, not for top-k: ask for strategy beam"),
         ("beam=0", {}, "width must be a whole number of at least 1, got 0"),
         ("beam=2.5", {}, "whole number"),
         ("contrastive=5:0.6:0", {}, "window must be a whole number of at least 1, got 0"),
-        ("beam=x", {}, "beam takes numbers, got 'x'"),
+        ("beam=x", {}, "beam takes a number, got 'x'"),
+        (
+            "ancestral",
+            {"width": 4},
+            "width 4 is for beam, not for ancestral: ask for strategy beam",
+        ),
+        ("beam=8", {"width": 4}, "beam is told twice, by beam=8 and by width 4"),
+        ("beam=", {}, "beam takes a number, got ''"),
+        ("stochastic-beam=3", {}, "stochastic-beam takes no number, got 3"),
+        ("ancestral=5", {}, "ancestral takes no number, got 5"),
+        ("", {}, "there is no strategy ''"),
         ("global-temperature", {}, "takes 1 to 2 numbers"),
         ("selective=1:-1", {}, "low < high"),
     ],

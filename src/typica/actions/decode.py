@@ -77,7 +77,7 @@ def plan_for(
     is_told = strategy is not None or any(value is not None for value in (numbers or {}).values())
     if is_told:
         own = SamplingConfig()
-    plan = plan_from(strategy or own.strategy, numbers)
+    plan = plan_from(own.strategy if strategy is None else strategy, numbers)
     return Planned(plan, own.temperature if temperature is None else temperature)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -24,7 +23,7 @@ def check_temperature(temperature: float) -> None:
     Raises:
         ConfigError: It is neither 0 nor from `LEAST` to `MOST`.
     """
-    if not 0 <= temperature < math.inf:  # which NaN is not either
+    if not temperature >= 0:  # which NaN is not either
         raise ConfigError(f"temperature must be at least 0, got {temperature:g}")
     if temperature and not LEAST <= temperature <= MOST:
         raise ConfigError(

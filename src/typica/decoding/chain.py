@@ -41,9 +41,7 @@ class Chain(Strategy):
 
     def __str__(self) -> str:
         """Write it as `typica.decoding.words.strategy_from` reads it."""
-        from typica.decoding.words import words_of
-
-        return words_of(self.stages)
+        return ",".join(map(str, self.stages)) or "ancestral"
 
     @cached_property
     def program(self) -> tuple[Instruction, ...] | None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from typica.core.condition import Condition
+from typica.core.counts import check_whole
 from typica.core.engine import Engine, EngineState
 from typica.core.errors import ConfigError
 from typica.core.progress import SILENT, Progress
@@ -80,26 +81,21 @@ class Decoder(ABC):
     Attributes:
         name: As on the command line.
         by_module: Whether the module takes the steps itself, whatever was compiled of it.
+        counts: Those of its settings that are numbers of things.
     """
 
     name: ClassVar[str]
     by_module: ClassVar[bool] = False
+    counts: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        for field in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, field.name)
-            if value is None or not field.type.startswith("int"):
-                continue
-            if not (isinstance(value, int) and value >= 1):
-                raise ConfigError(
-                    f"{self.name}'s {field.name} must be a whole number of at least 1, "
-                    f"got {value:g}"
-                )
+        told = {name: getattr(self, name) for name in self.counts}
+        check_whole(**{name: count for name, count in told.items() if count is not None})
 
     def __str__(self) -> str:
         """Write it as `plan_from` reads it."""
         values = [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]
-        told = [f"{value:g}" for value in values if value is not None]
+        told = [str(value) for value in values if value is not None]
         return self.name + "=" * bool(told) + ":".join(told)
 
     @abstractmethod
@@ -117,6 +113,7 @@ class Beam(Decoder):
 
     width: int = 8
     name = "beam"
+    counts = ("width",)
 
     def decode(self, wanted: Wanted) -> Decoded:
         """See `Decoder.decode`."""
@@ -159,6 +156,7 @@ class Exact(Decoder):
 
     budget: int = 100_000
     name = "exact"
+    counts = ("budget",)
 
     def decode(self, wanted: Wanted) -> Decoded:
         """See `Decoder.decode`."""
@@ -189,6 +187,7 @@ class Contrastive(Decoder):
     alpha: float = 0.6
     window: int | None = None
     name = "contrastive"
+    counts = ("candidates", "window")
     by_module = True
 
     def decode(self, wanted: Wanted) -> Decoded:
@@ -218,6 +217,7 @@ class Selective(Decoder):
     high: float = 1.0
     most: int = 1000
     name = "selective"
+    counts = ("most",)
 
     def decode(self, wanted: Wanted) -> Decoded:
         """See `Decoder.decode`."""
@@ -248,6 +248,7 @@ class GlobalTemperature(Decoder):
     temperature: float
     draws: int = 1024
     name = "global-temperature"
+    counts = ("draws",)
 
     def decode(self, wanted: Wanted) -> Decoded:
         """See `Decoder.decode`."""
@@ -274,6 +275,7 @@ class MinimumBayesRisk(Decoder):
 
     samples: int = 16
     name = "minimum-bayes-risk"
+    counts = ("samples",)
 
     def decode(self, wanted: Wanted) -> Decoded:
         """See `Decoder.decode`."""

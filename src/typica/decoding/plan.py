@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
 from typing import Any, TypeAlias
 
 from typica.core.errors import ConfigError, did_you_mean
 from typica.core.strategy import Strategy
 from typica.decoding.decoder import DECODERS, Decoder
+from typica.decoding.reader import split_words, told
 from typica.decoding.stages import STAGES
 from typica.decoding.words import ALIASES, WITHOUT_NUMBERS, strategy_from
 
@@ -24,7 +24,6 @@ OPTIONS = {
     "min_p": "min-p",
     "mirostat": "mirostat",
     "width": "beam",
-    "samples": "minimum-bayes-risk",
 }
 """What each number that an option of the command line carries belongs to."""
 
@@ -43,59 +42,44 @@ def plan_from(words: str = "ancestral", numbers: Mapping[str, float | None] | No
     Raises:
         ConfigError: A word is unknown, a number is missing, or they do not go together.
     """
-    told = {OPTIONS[name]: value for name, value in (numbers or {}).items() if value is not None}
-    names = [_completed(part, told) for part in words.split(",")]
-    first = names[0].partition("=")[0]
+    options = {name: value for name, value in (numbers or {}).items() if value is not None}
+    parts = [_completed(part, options) for part in words.split(",")]
+    first = parts[0][0]
+    other = [*(name for name, _ in parts[1:]), *(OPTIONS[option] for option in options)]
     if first in DECODERS:
-        if len(names) > 1 or told:
-            other = names[1] if len(names) > 1 else next(iter(told))
-            raise ConfigError(f"{first} is a way to whole sequences: {other} does not go with it")
-        return _decoder(names[0])
-    unused = [f"{name}={value:g}" for name, value in told.items()]
-    if any(name in DECODERS for name in told):
-        raise ConfigError(f"{first} does not go with {', '.join(unused)}")
-    if unused and names == ["ancestral"]:
-        names = []
-    return strategy_from(",".join(names + unused)) if _known(first) else _refuse(first)
+        if other:
+            raise ConfigError(
+                f"{first} is a way to whole sequences: {other[0]} does not go with it"
+            )
+        return told(first, DECODERS[first], parts[0][1])
+    for option, value in options.items():
+        if OPTIONS[option] in DECODERS:
+            raise ConfigError(
+                f"{option} {value} is for {OPTIONS[option]}, not for {first}: ask for strategy "
+                f"{OPTIONS[option]}"
+            )
+    if first not in STAGES and first not in WITHOUT_NUMBERS:
+        known = {*STAGES, *ALIASES, *WITHOUT_NUMBERS, *DECODERS, *SHORT}
+        raise ConfigError(f"there is no strategy {first!r}: {did_you_mean(first, known)}")
+    written = [_written(*part) for part in parts]
+    if options and written == ["ancestral"]:
+        written = []
+    added = [_written(OPTIONS[option], [value]) for option, value in options.items()]
+    return strategy_from(",".join(written + added))
 
 
-def _completed(part: str, told: dict[str, float]) -> str:
-    """Return a part with its number, which is taken out of `told` where it stands there."""
-    name, is_told, number = (text.strip() for text in part.partition("="))
-    name = name.lower().replace("_", "-")
+def _completed(part: str, options: dict[str, float]) -> tuple[str, list[Any]]:
+    """Return a part's name and numbers; those that an option says are taken from there."""
+    name, numbers = split_words(part)
     name = SHORT.get(name, ALIASES.get(name, name))
-    if not is_told and name in told:
-        return f"{name}={told.pop(name):g}"
-    return f"{name}{is_told}{number}"
+    own = [option for option in options if OPTIONS[option] == name]
+    if own and numbers:
+        raise ConfigError(
+            f"{name} is told twice, by {_written(name, numbers)} and by {own[0]} "
+            f"{options[own[0]]}: leave one of them out"
+        )
+    return name, numbers or [options.pop(option) for option in own]
 
 
-def _known(name: str) -> bool:
-    return name in STAGES or name in WITHOUT_NUMBERS
-
-
-def _refuse(name: str) -> Plan:
-    known = {*STAGES, *ALIASES, *WITHOUT_NUMBERS, *DECODERS, *SHORT}
-    raise ConfigError(f"there is no strategy {name!r}: {did_you_mean(name, known)}")
-
-
-def _decoder(words: str) -> Decoder:
-    name, _, told = words.partition("=")
-    kind = DECODERS[name]
-    settings: Any = fields(kind)  # type: ignore[arg-type]
-    needed = sum(setting.default is MISSING for setting in settings)
-    texts = told.split(":") if told else []
-    if not needed <= len(texts) <= len(settings):
-        names = ":".join(setting.name.upper() for setting in settings)
-        raise ConfigError(f"{name} takes {needed} to {len(settings)} numbers, as in {name}={names}")
-    try:
-        values = [_number(text) for text in texts]
-    except ValueError as error:
-        raise ConfigError(f"{name} takes numbers, got {told!r}") from error
-    return kind(*values)
-
-
-def _number(text: str) -> float:
-    try:
-        return int(text)
-    except ValueError:
-        return float(text)
+def _written(name: str, numbers: list[Any]) -> str:
+    return name + "=" * bool(numbers) + ":".join(map(str, numbers))

@@ -30,6 +30,10 @@ class Stage(ABC):
     name: ClassVar[str]
     numbers: ClassVar[int] = 0
 
+    def __str__(self) -> str:
+        """Write it as `typica.decoding.words.strategy_from` reads it."""
+        return f"{self.name}={':'.join(map(str, self.values))}"
+
     @property
     def values(self) -> tuple[float, ...]:
         """Its settings, in their order."""

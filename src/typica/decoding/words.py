@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, fields
+from collections.abc import Mapping
 from typing import Any
 
 from typica.core.errors import ConfigError, did_you_mean
 from typica.core.strategy import Strategy
 from typica.decoding.chain import Chain, Greedy
+from typica.decoding.reader import check_alone, split_words, told
 from typica.decoding.stages import STAGES, Stage
 
 WITHOUT_NUMBERS: dict[str, type[Strategy]] = {"ancestral": Chain, "greedy": Greedy}
@@ -29,24 +29,16 @@ def strategy_from(words: str | Mapping[str, Any]) -> Strategy:
         ConfigError: A name is unknown, a number is missing or is none that it takes.
     """
     if isinstance(words, str):
-        if words.strip() in WITHOUT_NUMBERS:
-            return WITHOUT_NUMBERS[words.strip()]()
-        return Chain(*(_stage(*_split(part)) for part in words.split(",")))
-    return Chain(*(_stage(name, _numbers(name, value)) for name, value in words.items()))
+        parts = [split_words(part) for part in words.split(",")]
+        name, numbers = parts[0]
+        if len(parts) == 1 and name in WITHOUT_NUMBERS:
+            check_alone(name, numbers)
+            return WITHOUT_NUMBERS[name]()
+        return Chain(*(_stage(*part) for part in parts))
+    return Chain(*(_stage(name, _numbers(value)) for name, value in words.items()))
 
 
-def words_of(stages: Iterable[Stage]) -> str:
-    """Write stages in words that `strategy_from` reads."""
-    parts = [f"{stage.name}={':'.join(map(str, stage.values))}" for stage in stages]
-    return ",".join(parts) or "ancestral"
-
-
-def _split(part: str) -> tuple[str, list[str]]:
-    name, _, told = part.partition("=")
-    return name.strip(), [value.strip() for value in told.split(":")] if told.strip() else []
-
-
-def _numbers(name: str, value: Any) -> list[Any]:
+def _numbers(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
@@ -58,27 +50,4 @@ def _stage(name: str, numbers: list[Any]) -> Stage:
     if own not in STAGES:
         known = {*STAGES, *ALIASES, *WITHOUT_NUMBERS}
         raise ConfigError(f"there is no strategy {name!r}: {did_you_mean(own, known)}")
-    kind = STAGES[own]
-    settings = fields(kind)
-    needed = sum(setting.default is MISSING for setting in settings)
-    if not needed <= len(numbers) <= len(settings):
-        told = ":".join(setting.name.upper() for setting in settings[:needed])
-        raise ConfigError(f"{own} takes {_many(needed, len(settings))}, as in {own}={told}")
-    return kind(*(_number(own, number) for number in numbers))
-
-
-def _number(name: str, told: Any) -> float:
-    """Return a number, whole where it is written so."""
-    if not isinstance(told, bool):
-        for kind in (int, float):
-            try:
-                number = kind(told)
-            except (TypeError, ValueError):
-                continue
-            if isinstance(told, str) or number == told:
-                return number
-    raise ConfigError(f"{name} takes a number, got {told!r}")
-
-
-def _many(least: int, most: int) -> str:
-    return "one number" if (least, most) == (1, 1) else f"{least} to {most} numbers"
+    return told(own, STAGES[own], numbers)
