@@ -7,7 +7,7 @@ import torch
 from scipy.stats import kstest, norm
 from torch.distributions import Categorical, Normal
 
-from typica.core.errors import ConfigError
+from typica.core.errors import ConfigError, RunError
 from typica.core.randomness import seeded
 from typica.core.temperature import tempered
 from typica.decoding.chain import MOST_LISTED, candidates_of
@@ -32,6 +32,9 @@ def narrowed(words, distribution):
 
 
 # ---- Gaussians
+
+
+FAR = "typical=0.2,temperature=0.0095"
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
@@ -68,8 +71,52 @@ def test_min_p_of_a_gaussian_is_a_ratio_of_densities():
     assert ratio == pytest.approx(0.1)
 
 
+def test_min_p_after_typical_goes_by_the_likeliest_that_is_left():
+    whole = Normal(torch.zeros(1, 1), 1.0)
+    left, found = (narrowed(f"typical=0.5{then}", whole).annulus for then in ("", ",min-p=0.8"))
+    assert left.least > 0.3
+    assert found.least == left.least
+    assert found.most < left.most
+    assert norm.pdf(found.most) / norm.pdf(left.least) == pytest.approx(0.8)
+
+
+def test_a_share_that_misses_one_by_rounding_leaves_all_that_can_be_drawn():
+    for share in (0.9999999999999999, 1 - 1e-12):
+        assert nucleus_of(Annulus(), share).mass == pytest.approx(1)
+        inner = nucleus_of(Annulus(1.0, 2.0), share)
+        assert inner.most == pytest.approx(2)
+        assert inner.most <= 2
+
+
+@pytest.mark.parametrize("least", [3.0, 7.97, 20.0, 35.0])
+def test_what_is_left_far_out_keeps_its_digits(least):
+    far = Annulus(least, least + 4)
+    tail = norm.sf(least)
+    assert far.mass == pytest.approx(2 * (tail - norm.sf(least + 4)), rel=1e-9)
+    half = nucleus_of(far, 0.5)
+    assert norm.sf(half.most) == pytest.approx((tail + norm.sf(least + 4)) / 2, rel=1e-6)
+    assert typical_of(far, 0.3).mass == pytest.approx(0.3 * far.mass, rel=1e-6)
+
+
+def test_draws_far_out_follow_the_tail():
+    count = 50_000
+    whole = Normal(torch.zeros(count, 1).double(), 1.0)
+    left = narrowed(FAR, whole)
+    edges = left.annulus.least, left.annulus.most
+
+    found = choose(FAR, whole, seeded(1))
+
+    z = (found.symbols / left.distribution.scale).abs().flatten().numpy()
+    tails = [norm.sf(edge) for edge in edges]
+    reached = (tails[0] - norm.sf(z)) / (tails[0] - tails[1])
+    assert edges[0] > 7.9
+    assert kstest(reached, "uniform").pvalue > 1e-4
+    assert (z < edges[1] - 1e-9).all()
+
+
 WORDS = [
     *("nucleus=0.8", "typical=0.4", "min-p=0.3", "typical=0.8,nucleus=0.6"),
+    "typical=0.5,min-p=0.8",
     *("nucleus=0.9,temperature=0.5", "temperature=0.5,nucleus=0.9"),
 ]
 
@@ -206,6 +253,79 @@ def test_what_is_left_of_many_levels_is_what_is_left_of_listed_ones():
         assert (mistaken < 0.01).all(), words
 
 
+def listed(distribution):
+    """All its values, and the same distribution as one over values that are listed."""
+    values = distribution.enumerate_support(expand=False)
+    return values, Categorical(logits=distribution.log_prob(values).movedim(0, -1))
+
+
+# Of these one component reaches so far that an outermost level is the likeliest by far.
+LOUD = [(0.3, -2.3), (0.0, -1.9), (0.0, math.log(0.13)), (0.95, -4.0), (1.5, -3.0), (0.9, 1.0)]
+
+
+@pytest.mark.parametrize(("mean", "log_scale"), LOUD)
+def test_the_outermost_levels_of_what_is_loud_count_as_they_weigh(mean, log_scale):
+    logits, means, log_scales = (torch.full((1, 1, 1), x) for x in (0.0, mean, log_scale))
+    distribution = DiscretisedLogisticMixture(logits, means, log_scales, 65_536)
+    values, same = listed(distribution)
+    for words in (
+        *("min-p=0.1", "min-p=0.05", "min-p=1", "epsilon=0.9", "epsilon=3e-4", "mirostat=1"),
+        *("nucleus=0.9", "nucleus=0.3", "typical=0.9", "nucleus=1e-9"),
+    ):
+        exact = narrowed(words, same).logits > -math.inf
+        found = narrowed(words, distribution)
+        held = found._hold(values).movedim(0, -1)
+        assert abs((same.probs * exact).sum() - (same.probs * held).sum()) < 0.01, words
+        assert abs((same.probs * held).sum() - found._log_mass.exp()) < 0.01, words
+        assert held.flatten()[same.probs.argmax()] or "typical" in words, words
+
+
+def test_the_likeliest_of_many_levels_stays_whatever_is_asked_for():
+    distribution = mixture(20, 65_536, 6.0)
+    values, same = listed(distribution)
+    best = same.logits.amax(-1)
+    for words in ("min-p=1", "nucleus=1e-9", "epsilon=1", "mirostat=1e-9"):
+        found = choose(words, distribution, seeded(1)).symbols
+        assert (distribution.log_prob(found) > best - 1e-5).all(), words
+
+
+def test_eta_goes_by_its_threshold_where_entropy_is_low():
+    parts = (torch.full((1, 1, 1), x) for x in (0.0, 0.001, math.log(1 / 20_000)))
+    distribution = DiscretisedLogisticMixture(*parts, 20_000)
+    values, same = listed(distribution)
+    assert same.entropy() < -0.5 * math.log(0.01) - 0.5
+    exact = narrowed("eta=0.01", same).logits > -math.inf
+    assert narrowed("eta=0.01", distribution)._hold(values).movedim(0, -1).equal(exact)
+
+
+def test_a_filter_that_drops_nothing_leaves_temperature_what_it_is():
+    for levels in (256, MOST_LISTED + 1):
+        distribution = mixture(3, levels, 2.0)
+        values, _ = listed(distribution)
+        for nothing in ("epsilon=1e-30", "min-p=1e-30", "top-k=256")[: 3 if levels == 256 else 2]:
+            expected = surprisals(narrowed("temperature=0.5", distribution), values)
+            for words in (f"temperature=0.5,{nothing}", f"{nothing},temperature=0.5"):
+                found = surprisals(narrowed(words, distribution), values)
+                torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-4)
+
+
+def surprisals(candidates, values):
+    if isinstance(candidates, Listed):
+        return -candidates.log_probs
+    assert candidates._hold(values).all()
+    return candidates.surprise(values).movedim(0, -1)
+
+
+def test_temperature_after_a_filter_is_that_of_the_mixture_where_it_kept_something():
+    distribution = mixture(3, 256, 2.0)
+    kept = narrowed("nucleus=0.9", distribution).logits > -math.inf
+    hot = narrowed("temperature=2", distribution).log_probs
+    found = narrowed("nucleus=0.9,temperature=2", distribution)
+    torch.testing.assert_close(found.log_probs.exp(), hot.masked_fill(~kept, -math.inf).softmax(-1))
+    cold = narrowed("nucleus=0.9,temperature=2,top-k=3,temperature=0.5,temperature=2", distribution)
+    assert int((cold.log_probs > -math.inf).sum()) == 9
+
+
 SMALL = ["nucleus=0.03", "mirostat=4"]
 
 
@@ -235,6 +355,41 @@ def test_many_levels_cannot_be_counted():
             choose(words, mixture(2, 65_536), seeded(1))
     with pytest.raises(ConfigError, match="must come before all else"):
         choose("nucleus=0.5,temperature=0", mixture(2, 65_536), seeded(1))
+
+
+LATER = [
+    *("top-k=4", "nucleus=0.5", "typical=0.4", "min-p=0.5", "epsilon=0.1", "eta=0.1"),
+    *("mirostat=3", "mirostat-1=3", "temperature=2", "temperature=0"),
+]
+
+
+@pytest.mark.parametrize("words", LATER)
+def test_the_most_likely_alone_takes_every_turn_and_stays(words):
+    loc = torch.linspace(-1, 1, 4)[:, None]
+    for distribution in (mixture(4, 256), mixture(4, 65_536), Normal(loc, 1.0)):
+        expected = choose("greedy", distribution, None)
+        generator = seeded(1)
+        found = choose(f"temperature=0,{words}", distribution, generator)
+        assert found.symbols.equal(expected.symbols)
+        assert (found.log_draw == 0).all()
+        assert generator.get_state().equal(seeded(1).get_state())  # there is nothing to draw
+
+
+def test_the_likeliest_of_those_left_takes_nothing_from_a_generator():
+    generator = seeded(1)
+    for words in ("top-k=1", "typical=0.5,top-k=1", "typical=0.5,temperature=0"):
+        found = choose(words, mixture(4, 256), generator)
+        best = narrowed("typical=0.5" if "," in words else "ancestral", mixture(4, 256)).log_probs
+        assert found.symbols.equal(best.argmax(-1))
+    assert generator.get_state().equal(seeded(1).get_state())
+
+
+def test_outputs_that_are_no_numbers_are_told_by_their_row():
+    one = mixture(3, 65_536)
+    one.logits[2] = math.nan
+    for words in ("nucleus=0.9", "min-p=0.1,temperature=0.5", "typical=0.5"):
+        with pytest.raises(RunError, match="row 2"):
+            choose(words, one, seeded(1))
 
 
 # ---- what it does to audio

@@ -209,6 +209,8 @@ def test_a_row_that_is_no_distribution_is_named(name, value):
         ("min-p", 1.1, "min-p must be from 0 to 1"),
         ("top-k", 0, "top-k must be a whole number of at least 1"),
         ("top-k", 2.5, "top-k must be a whole number of at least 1"),
+        ("top-k", math.inf, "top-k must be a whole number of at least 1, got inf"),
+        ("top-k", math.nan, "top-k must be a whole number of at least 1, got nan"),
     ],
 )
 def test_numbers_that_mean_nothing_are_refused(name, number, why):

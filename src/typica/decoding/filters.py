@@ -124,7 +124,7 @@ def check_threshold(name: str, value: float) -> None:
 
 def check_count(name: str, count: float) -> None:
     """Refuse what is no number of values."""
-    if not (count >= 1 and count == int(count)):
+    if not (count >= 1 and math.isfinite(count) and count == int(count)):
         raise ConfigError(f"{name} must be a whole number of at least 1, got {count:g}")
 
 

@@ -27,8 +27,10 @@ from typica.core.randomness import Randomness, draw, uniforms_like
 from typica.core.temperature import most_likely, tempered
 from typica.decoding.candidates import Candidates
 from typica.decoding.filters import check_share, check_threshold, log_of
+from typica.decoding.single import Single
 
 HALVINGS = 80  # of an interval of bounds: to the last digit of float64
+NEAR = 1.0  # standard deviations: from there on tails tell more exactly what lies between
 FARTHEST = 40.0  # standard deviations: beyond them float64 has no probability left
 
 
@@ -55,7 +57,10 @@ class Annulus:
     @property
     def mass(self) -> float:
         """Probability of it."""
-        return _within(self.most) - _within(self.least)
+        # Each sees the digits where the other has rounded to 1.
+        if self.least < NEAR:
+            return _within(self.most) - _within(self.least)
+        return _beyond(self.least) - _beyond(self.most)
 
     @property
     def mean_square(self) -> float:
@@ -90,7 +95,7 @@ class Gaussian(Candidates):
         if temperature == 0:
             if self.annulus != Annulus():
                 raise ConfigError("temperature 0 of a density must come before all else")
-            return Point(self.distribution)
+            return Single(most_likely(self.distribution))
         narrowed = tempered(self.distribution, temperature)
         assert isinstance(narrowed, Normal)
         by = temperature**0.5  # distances stay what they are, and deviations shrink
@@ -132,53 +137,23 @@ class Gaussian(Candidates):
         wide = loc if loc.device.type == "mps" else loc.double()
         # One number a row tells both: its sign, and where it lies between 0 and 1.
         uniform = 2 * uniforms_like(wide, generator) - 1
-        inner, outer = _within(self.annulus.least), _within(self.annulus.most)
-        reach = torch.erfinv(inner + uniform.abs() * (outer - inner)) * math.sqrt(2)
+        reach = self._reach(uniform.abs())
         reach = reach.clamp(self.annulus.least, min(self.annulus.most, FARTHEST))
         symbols = loc + self.distribution.scale * reach.copysign(uniform).to(loc.dtype)
         given = self.distribution
         return given.clip(symbols) if isinstance(given, Clipped) else symbols
 
+    def _reach(self, share: Tensor) -> Tensor:
+        """Return the distance within which a share of what may be drawn lies."""
+        least, most = self.annulus.least, self.annulus.most
+        if least < NEAR:
+            inner, outer = _within(least), _within(most)
+            return torch.erfinv(inner + share * (outer - inner)) * math.sqrt(2)
+        inner, outer = _beyond(least), _beyond(most)
+        return -torch.special.ndtri((inner + share * (outer - inner)) / 2)
+
     def _keep(self, annulus: Annulus) -> Gaussian:
         return replace(self, annulus=annulus)
-
-
-@dataclass(frozen=True)
-class Point(Candidates):
-    """The most likely value alone: what temperature 0 leaves; no later turn changes it.
-
-    Attributes:
-        distribution: Whose it is.
-    """
-
-    distribution: Normal
-
-    kind = "a single value"
-
-    def tempered(self, temperature: float) -> Point:
-        """See `Candidates.tempered`."""
-        return self
-
-    def nucleus(self, share: float) -> Point:
-        """See `Candidates.nucleus`."""
-        return self
-
-    def typical(self, share: float) -> Point:
-        """See `Candidates.typical`."""
-        return self
-
-    def min_p(self, ratio: float) -> Point:
-        """See `Candidates.min_p`."""
-        return self
-
-    def surprise(self, symbols: Tensor) -> Tensor:
-        """See `Candidates.surprise`: there is no choice."""
-        return torch.zeros_like(symbols)
-
-    def draw(self, generator: Randomness = None) -> tuple[Tensor, Tensor]:
-        """See `Candidates.draw`."""
-        symbols = most_likely(self.distribution)
-        return symbols, torch.zeros_like(symbols)
 
 
 @lru_cache(maxsize=256)
@@ -186,9 +161,10 @@ def nucleus_of(annulus: Annulus, share: float) -> Annulus:
     """Return the innermost part of an annulus that holds a share of it."""
     if share == 1:
         return annulus
-    inner = _within(annulus.least)
-    reached = inner + share * (_within(annulus.most) - inner)
-    return Annulus(annulus.least, NormalDist().inv_cdf((1 + reached) / 2))
+    left = (1 - share) * _beyond(annulus.least) + share * _beyond(annulus.most)
+    if left == 0:  # so far out that float64 has no probability left
+        return annulus
+    return Annulus(annulus.least, min(annulus.most, -NormalDist().inv_cdf(left / 2)))
 
 
 @lru_cache(maxsize=256)
@@ -215,6 +191,11 @@ def _around(centre: float, off: float, annulus: Annulus) -> Annulus:
 def _within(distance: float) -> float:
     """Return P(|z| <= distance)."""
     return math.erf(distance / math.sqrt(2))
+
+
+def _beyond(distance: float) -> float:
+    """Return P(|z| > distance), which keeps its digits far out."""
+    return math.erfc(distance / math.sqrt(2))
 
 
 def _edge(distance: float) -> float:

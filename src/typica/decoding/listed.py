@@ -14,6 +14,7 @@ from typica.core.randomness import Randomness, draw, draw_index
 from typica.core.temperature import tempered
 from typica.decoding import filters
 from typica.decoding.candidates import Candidates
+from typica.decoding.single import Single
 from typica.decoding.zipf import zipf_count
 
 
@@ -22,13 +23,16 @@ class Listed(Candidates):
     """Values 0, 1, ... with a log-probability each.
 
     Attributes:
-        logits: Shape (count, 1, values), -inf for what may no longer be drawn.
-        source: The distribution that these are all values of, as long as nothing was left out: it
+        source: The distribution that these are the values of. Temperature is what it means for
+            the source, before and after a filter; as long as nothing was left out, the source
             draws as it always does, bit for bit.
+        logits: Shape (count, 1, values), -inf for what may no longer be drawn.
+        kept: What may be drawn, of that shape; None for all.
     """
 
+    source: Distribution
     logits: Tensor
-    source: Distribution | None = None
+    kept: Tensor | None = None
 
     kind = "values that can be listed"
 
@@ -36,53 +40,53 @@ class Listed(Candidates):
     def of(cls, distribution: Distribution) -> Listed:
         """List a categorical, or a distribution whose support is 0, 1, ... and can be listed."""
         if isinstance(distribution, Categorical):
-            return cls(distribution.logits, distribution)
+            return cls(distribution, distribution.logits)
         support = distribution.enumerate_support(expand=False)
         assert support.flatten().equal(torch.arange(len(support), device=support.device))
-        return cls(distribution.log_prob(support).movedim(0, -1), distribution)
+        return cls(distribution, distribution.log_prob(support).movedim(0, -1))
 
     @cached_property
     def log_probs(self) -> Tensor:
         """Normalised log-probabilities, (count, 1, values)."""
         return self.logits.log_softmax(-1)
 
-    def tempered(self, temperature: float) -> Listed:
+    def tempered(self, temperature: float) -> Candidates:
         """See `Candidates.tempered`."""
         if temperature == 0:
             return self.top_k(1)
-        if self.source is not None:
-            return Listed.of(tempered(self.source, temperature))
-        return Listed(self.log_probs / temperature)
+        whole = Listed.of(tempered(self.source, temperature))
+        return whole if self.kept is None else whole.keep(self.kept)
 
-    def top_k(self, k: int) -> Listed:
+    def top_k(self, k: int) -> Candidates:
         """See `Candidates.top_k`; with so many or more values than there are it changes nothing."""
         if k >= self.logits.shape[-1]:
             return self
-        return self._keep(filters.top_k(self.log_probs, k))
+        kept = filters.top_k(self.log_probs, k)
+        return Single(kept.int().argmax(-1)) if k == 1 else self.keep(kept)
 
     def nucleus(self, share: float) -> Listed:
         """See `Candidates.nucleus`."""
-        return self._keep(filters.nucleus(self.log_probs, share))
+        return self.keep(filters.nucleus(self.log_probs, share))
 
     def typical(self, share: float) -> Listed:
         """See `Candidates.typical`."""
-        return self._keep(filters.typical(self.log_probs, share))
+        return self.keep(filters.typical(self.log_probs, share))
 
     def epsilon(self, least: float) -> Listed:
         """See `Candidates.epsilon`."""
-        return self._keep(filters.epsilon(self.log_probs, least))
+        return self.keep(filters.epsilon(self.log_probs, least))
 
     def eta(self, least: float) -> Listed:
         """See `Candidates.eta`."""
-        return self._keep(filters.eta(self.log_probs, least))
+        return self.keep(filters.eta(self.log_probs, least))
 
     def min_p(self, ratio: float) -> Listed:
         """See `Candidates.min_p`."""
-        return self._keep(filters.min_p(self.log_probs, ratio))
+        return self.keep(filters.min_p(self.log_probs, ratio))
 
     def surprise_at_most(self, most: Tensor) -> Listed:
         """See `Candidates.surprise_at_most`."""
-        return self._keep(filters.surprise_at_most(self.log_probs, most))
+        return self.keep(filters.surprise_at_most(self.log_probs, most))
 
     def by_zipf(self, surprise: Tensor) -> Listed:
         """See `Candidates.by_zipf`."""
@@ -90,7 +94,7 @@ class Listed(Candidates):
         order = self.log_probs.sort(dim=-1, descending=True, stable=True).indices
         first = torch.arange(self.logits.shape[-1], device=ranks.device) < ranks
         kept = torch.zeros_like(order, dtype=torch.bool).scatter(-1, order, first)
-        return self._keep(kept & (self.log_probs > -math.inf))
+        return self.keep(kept & (self.log_probs > -math.inf))
 
     def surprise(self, symbols: Tensor) -> Tensor:
         """See `Candidates.surprise`."""
@@ -98,12 +102,14 @@ class Listed(Candidates):
 
     def draw(self, generator: Randomness = None) -> tuple[Tensor, Tensor]:
         """See `Candidates.draw`."""
-        if self.source is not None:
+        if self.kept is None:
             symbols = draw(self.source, generator)
             return symbols, self.source.log_prob(symbols)
         symbols = draw_index(self.logits, generator)
         return symbols, -self.surprise(symbols)
 
-    def _keep(self, kept: Tensor) -> Listed:
+    def keep(self, kept: Tensor) -> Listed:
+        """Keep some values, given by a mask (count, 1, values)."""
+        both = kept if self.kept is None else kept & self.kept
         # Not normalised again: of a row that loses nothing, no bit changes.
-        return Listed(self.logits.masked_fill(~kept, -math.inf))
+        return Listed(self.source, self.logits.masked_fill(~both, -math.inf), both)

@@ -27,11 +27,19 @@ from typica.core.errors import ConfigError
 from typica.core.randomness import Randomness, draw
 from typica.core.temperature import most_likely, tempered
 from typica.decoding.candidates import Candidates
-from typica.decoding.filters import ROUNDING, check_share, check_threshold, log_of
+from typica.decoding.filters import (
+    ROUNDING,
+    check_rows,
+    check_share,
+    check_threshold,
+    log_of,
+)
 from typica.decoding.listed import Listed
+from typica.decoding.single import Single
 
 STRATA = 256  # of each component
 LISTED_BELOW = 0.05  # of the probability
+REACH = 16  # levels on either side: how finely the most likely one is looked for; and its square
 ROWS = 16  # that are listed at a time: their levels fit a processor's cache
 
 
@@ -42,7 +50,8 @@ class Stratified(Protocol):
     def strata(self, count: int) -> tuple[Tensor, Tensor]:
         """Return the value in the middle of each part, and the log-probability of the part.
 
-        Both have shape (parts,) + batch shape.
+        Both have shape (parts,) + batch shape. The last two parts are the outermost levels, whose
+        tails may make them the likeliest by far: theirs is the exact log-probability.
         """
 
     def pick(self, rows: Tensor) -> Self:
@@ -81,10 +90,12 @@ class Strata(Candidates):
     Attributes:
         distribution: What is drawn from.
         intervals: Where a value must lie; of a distribution before a temperature perhaps.
+        likeliest: The most likely level before the last interval, of batch shape.
     """
 
     distribution: Distribution
     intervals: tuple[Interval, ...] = ()
+    likeliest: Tensor | None = None
 
     kind = "so many levels"
 
@@ -93,13 +104,15 @@ class Strata(Candidates):
         if temperature == 0:
             if self.intervals:
                 raise ConfigError("temperature 0 of so many levels must come before all else")
-            return Mode(self.distribution)
+            return Single(most_likely(self.distribution))
         return replace(self, distribution=tempered(self.distribution, temperature))
 
     def nucleus(self, share: float) -> Strata:
         """See `Candidates.nucleus`."""
         check_share("nucleus", share)
-        return self._up_to(self._quantile(self._surprisals, share))
+        most = self._quantile(self._surprisals, share)
+        alone = self._lowest <= ROUNDING - math.log(share)  # the most likely level holds it
+        return self._up_to(self._lowest.where(alone, most))
 
     def typical(self, share: float) -> Strata:
         """See `Candidates.typical`."""
@@ -149,13 +162,13 @@ class Strata(Candidates):
     def _listed(self) -> Listed:
         """List what may be drawn."""
         values = self.distribution.enumerate_support(expand=False)
-        log_probs = self.distribution.log_prob(values)
-        return Listed(log_probs.masked_fill(~self._hold(values), -math.inf).movedim(0, -1))
+        return Listed.of(self.distribution).keep(self._hold(values).movedim(0, -1))
 
     @cached_property
     def _points(self) -> tuple[Tensor, Tensor]:
         """Values in the middle of strata, and log-probabilities of the strata within."""
         values, log_prob = cast(Stratified, self.distribution).strata(STRATA)
+        check_rows(log_prob.movedim(0, -1))
         return values, log_prob.masked_fill(~self._hold(values), -math.inf)
 
     @cached_property
@@ -164,6 +177,8 @@ class Strata(Candidates):
         if not self.intervals:
             return self.distribution.log_prob(self._points[0][0]) * 0
         log_mass = self._points[1].logsumexp(0)
+        if self.likeliest is not None:  # what is kept may lie between the points, around it
+            log_mass = torch.maximum(log_mass, self._highest(self.likeliest[None])[1])
         if not bool(log_mass.isfinite().all()):
             raise ConfigError(
                 "nothing that may be drawn is left at this temperature: put temperature first"
@@ -187,7 +202,32 @@ class Strata(Candidates):
 
     @cached_property
     def _lowest(self) -> Tensor:
-        return self._surprisals.amin(0)
+        """Surprisal of the most likely level, normalised."""
+        return self._log_mass - self._best
+
+    @property
+    def _best(self) -> Tensor:
+        """Log-probability of the most likely level within."""
+        return self._summit[1]
+
+    @cached_property
+    def _summit(self) -> tuple[Tensor, Tensor]:
+        """The most likely level within and its log-probability: points miss it by some levels."""
+        points = self._points[0]
+        known = [] if self.likeliest is None else [self.likeliest[None]]
+        level, best = self._highest(torch.cat([points, *known]))
+        near = torch.arange(-REACH, REACH + 1, device=level.device)
+        near = near.view(-1, *(1 for _ in level.shape))
+        for spacing in (REACH, 1):
+            around = (level + spacing * near).clamp(points[-2], points[-1])
+            level, best = self._highest(around)
+        return level, best
+
+    def _highest(self, levels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the most likely of levels (..., batch shape) that may be drawn."""
+        log_prob = self.distribution.log_prob(levels).masked_fill(~self._hold(levels), -math.inf)
+        best, index = log_prob.max(0)
+        return levels.gather(0, index[None])[0], best
 
     def _quantile(self, of: Tensor, share: float) -> Tensor:
         """Return the smallest number up to which points hold a share of what may be drawn."""
@@ -198,12 +238,16 @@ class Strata(Candidates):
 
     def _up_to(self, most: Tensor) -> Strata:
         # The most likely stays, whatever is asked for.
-        return self._within(torch.full_like(most, -math.inf), torch.maximum(most, self._lowest))
+        most = torch.maximum(most - self._log_mass, -self._best)
+        return self._keep(torch.full_like(most, -math.inf), most)
 
     def _within(self, least: Tensor, most: Tensor) -> Strata:
-        """Add an interval, given by normalised surprisals."""
-        bounds = least - self._log_mass, most - self._log_mass
-        return replace(self, intervals=(*self.intervals, Interval(self.distribution, *bounds)))
+        """Keep an interval, given by normalised surprisals."""
+        return self._keep(least - self._log_mass, most - self._log_mass)
+
+    def _keep(self, least: Tensor, most: Tensor) -> Strata:
+        interval = Interval(self.distribution, least, most)
+        return Strata(self.distribution, (*self.intervals, interval), self._summit[0])
 
     def _hold(self, values: Tensor) -> Tensor:
         inside = torch.ones((), dtype=torch.bool, device=values.device)
@@ -214,28 +258,8 @@ class Strata(Candidates):
     def _pick(self, rows: Tensor) -> Strata:
         picked = cast(Stratified, self.distribution).pick(rows)
         intervals = tuple(interval.pick(rows) for interval in self.intervals)
-        return Strata(cast(Distribution, picked), intervals)
-
-
-@dataclass(frozen=True)
-class Mode(Strata):
-    """The most likely level alone: what temperature 0 leaves; no later turn changes it."""
-
-    def draw(self, generator: Randomness = None) -> tuple[Tensor, Tensor]:
-        """See `Candidates.draw`."""
-        symbols = most_likely(self.distribution)
-        return symbols, torch.zeros(symbols.shape, device=symbols.device)
-
-    def surprise(self, symbols: Tensor) -> Tensor:
-        """See `Candidates.surprise`: there is no choice."""
-        return torch.zeros(symbols.shape, device=symbols.device)
-
-    def tempered(self, temperature: float) -> Mode:
-        """See `Candidates.tempered`."""
-        return self
-
-    def _within(self, least: Tensor, most: Tensor) -> Mode:
-        return self
+        likeliest = None if self.likeliest is None else self.likeliest[rows]
+        return Strata(cast(Distribution, picked), intervals, likeliest)
 
 
 def _of_rows(generator: Randomness, rows: Tensor) -> Randomness:

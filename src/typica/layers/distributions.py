@@ -130,18 +130,28 @@ class DiscretisedLogisticMixture(Distribution):
         return DiscretisedLogisticMixture(logits, self.mean_, log_scale, self.levels)
 
     def strata(self, count: int) -> tuple[Tensor, Tensor]:
-        """Cut each component into `count` parts of equal probability.
+        """Cut each component into `count` parts of equal probability, and tails off.
 
         Returns:
             The level in the middle of each part, and the log-probability of the part, in nats; both
-            of shape (components * count,) + batch shape.
+            of shape (components * count + 2,) + batch shape. The last two are levels 0 and
+            `levels` - 1, whose log-probability is exact; parts in the middle of which they stand
+            have none, and the others together what these two leave.
         """
         below = (torch.arange(count, device=self.logits.device) + 0.5) / count
         noise = below.log() - torch.log1p(-below)
         amplitude = self.mean_[..., None] + self.log_scale.exp()[..., None] * noise
         log_prob = (self.logits.log_softmax(-1) - math.log(count))[..., None].expand_as(amplitude)
-        levels = self._level(amplitude)
-        return levels.flatten(-2).movedim(-1, 0), log_prob.flatten(-2).movedim(-1, 0)
+        level = self._level(amplitude).flatten(-2).movedim(-1, 0)
+        log_prob = log_prob.flatten(-2).movedim(-1, 0)
+        ends = torch.tensor([0, self.levels - 1], device=level.device)
+        ends = ends.view(-1, *(1 for _ in self.batch_shape)).expand(-1, *self.batch_shape)
+        at_ends = self.log_prob(ends)
+        log_prob = log_prob.masked_fill((level == 0) | (level == self.levels - 1), -math.inf)
+        rest = (1 - at_ends.exp().sum(0)).clamp_min(0).log()
+        inner = log_prob + (rest - log_prob.logsumexp(0)).where(rest > -math.inf, -math.inf)
+        inner = inner.where(log_prob > -math.inf, -math.inf)
+        return torch.cat([level, ends]), torch.cat([inner, at_ends])
 
     def pick(self, rows: Tensor) -> DiscretisedLogisticMixture:
         """Return rows of the first axis of the batch."""
