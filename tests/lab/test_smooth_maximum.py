@@ -72,6 +72,13 @@ def test_what_has_no_top_is_told_by_its_shape(curve, shape):
     assert found.shape == found.verdict == shape
 
 
+def test_a_curve_that_levels_off_is_no_peak_where_the_spline_swings():
+    for noise in (0.05, 0.3, 1.0):
+        x = rng(1).uniform(-2, 2, size=3000)
+        y = np.tanh(3 * (x + 1)) + noise * rng(2).normal(size=3000)
+        assert smooth_maximum(x, y, rng(3), resamples=60).shape != "peak"
+
+
 def test_what_is_too_noisy_is_undetermined_and_never_a_peak():
     shapes = []
     for seed in range(12):

@@ -11,7 +11,6 @@ from typica.signal.mel import mel_filters
 from typica.streaming.monitoring import FILE
 from typica.typicality.monitor.grid import BANDS
 from typica.typicality.monitor.monitor import Monitor
-from typica.typicality.monitor.reference import SILENT_DB
 
 RATE = 8000
 
@@ -39,20 +38,28 @@ def coloured(noise, monitor):
     return np.fft.irfft(np.fft.rfft(noise) * gain)
 
 
-def test_qualities_are_best_for_what_is_as_loud_and_as_coloured_as_recordings():
+def test_qualities_are_best_for_what_is_as_loud_as_coloured_and_as_tonal_as_recordings():
     monitor = Monitor.load(SHIPPED / RUN / FILE)
-    usual = 10 ** ((monitor.reference.silence_db + SILENT_DB) / 20)
     time = np.arange(8192) / RATE
-    tone = usual * np.sqrt(2) * np.sin(2 * np.pi * 262 * time)
-    hiss = usual * np.random.default_rng(0).standard_normal(len(time))
+    tone = 0.1 * np.sqrt(2) * np.sin(2 * np.pi * 262 * time)
+    hiss = 0.1 * np.random.default_rng(0).standard_normal(len(time))
     alike = coloured(hiss, monitor)
-    clips = np.stack([np.zeros_like(time), tone, 10 * tone, alike, hiss]).astype(np.float32)
+    mixed = tone + 0.003 * hiss
+    clips = np.stack([tone, 10 * tone, alike, hiss, mixed]).astype(np.float32)
+    before = np.stack([tone] * len(clips)).astype(np.float32)
 
-    found = qualities(torch.from_numpy(clips)[:, None], monitor)
+    found = qualities(*(torch.from_numpy(one)[:, None] for one in (clips, before)), monitor)
 
-    assert found["sounding"].tolist() == [-1, 0, 0, 0, 0]
-    silent, as_loud, louder, *_ = found["level"]
-    assert as_loud > -1
-    assert louder == pytest.approx(as_loud - 20, abs=1.5)
-    assert silent < -30
-    assert found["spectrum"][3] > found["spectrum"][4] + 3
+    same, louder, *_ = found["level"]
+    assert same == 0
+    assert louder == pytest.approx(-20, abs=0.1)
+    assert found["spectrum"][2] > found["spectrum"][3] + 3
+    _, _, _, noise, little = found["flatness"]
+    assert noise < little - 2  # noise is heard, which the mean spectrum of a mixture hides
+
+
+def test_heat_is_heard(domain):
+    def mean(quality, way):
+        return domain.quality[quality][domain.way == way].mean()
+
+    assert mean("flatness", "T = 1.5") < mean("flatness", "ancestral") - 0.3

@@ -29,7 +29,7 @@ class Size(NamedTuple):
     words: trap_words.Size = trap_words.SIZE
     sounds: trap_sounds.Size = trap_sounds.SIZE
     accuracy: word_accuracy.Size = word_accuracy.SIZE
-    controls: int = 1500  # sequences of each
+    controls: int = 1200  # sequences of each
     resamples: int = 1000
 
 

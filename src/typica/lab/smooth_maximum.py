@@ -22,7 +22,7 @@ EDGE = 0.02  # share of the points on either side where no maximum is sought
 FINENESS = 401  # places that are compared
 SURE = 0.95
 AT_AN_END = 0.25  # share of the range of places: what is highest there rises or falls
-LEVEL = 0.1  # standard deviations of quality: a curve that loses less is level
+LEVEL = 0.1  # standard deviations of quality: a curve that gains or loses less is level
 
 Shape = Literal["peak", "rises", "falls", "plateau", "undetermined"]
 Redraw = Callable[[np.random.Generator], tuple[NDArray, NDArray]]
@@ -36,11 +36,11 @@ class Maximum:
         place: Where it is highest.
         low: 95 % interval by the bootstrap, over all its curves.
         high: Likewise.
-        shape: "peak": it rises to the place and falls behind it, both beyond doubt. "rises" or
-            "falls": it does not, and is highest within the last or the first quarter of the places
-            in 95 % of the resamples. "plateau": on a side on which it is not known to fall off, it
-            surely loses less than a tenth of a standard deviation. "undetermined": none of these
-            can be told.
+        shape: "peak": it rises to the place and falls behind it, by a tenth of a standard
+            deviation at least, in 97.5 % of the resamples each. "rises" or "falls": it does one of
+            them, and is highest within the last or the first quarter of the places in 95 % of the
+            resamples. "plateau": on a side on which it is not known to fall off, it surely loses
+            less than a tenth of a standard deviation. "undetermined": none of these can be told.
         share: Of the model's own samples those that lie below the place; NaN if none are given.
         share_low: 95 % interval likewise.
         share_high: Likewise.
@@ -169,7 +169,8 @@ def _shape(places: NDArray, top: int, others: NDArray, little: float) -> Shape:
     (rises, rises_most), (falls, falls_most) = (
         np.quantile(one, [0.025, 0.975]) for one in (rise, fall)
     )
-    sure_rise, sure_fall = bool(rises > 1e-9), bool(falls > 1e-9)
+    # A spline swings beside a bend, by less than this: a smaller slope is no evidence.
+    sure_rise, sure_fall = bool(rises > little), bool(falls > little)
     if sure_rise and sure_fall:
         return "peak" if at_ends < 1 - SURE else "undetermined"
     if sure_fall and late <= AT_AN_END:

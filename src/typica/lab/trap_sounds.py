@@ -38,7 +38,7 @@ class Size(NamedTuple):
 
     prompts: int = 50
     prompt_s: float = 2.0  # that the model draws itself; what is judged follows
-    length: int = 1536  # samples
+    length: int = 1280  # samples
     own: int = 6  # samples from each prompt that its entropy is estimated by
     times: int = 1
 

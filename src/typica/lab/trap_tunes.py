@@ -42,9 +42,9 @@ FORM, REPETITION = ("bars right", "well formed", "key kept"), ("steps", "variety
 class Size(NamedTuple):
     """How much is decoded."""
 
-    prompts: int = 100
+    prompts: int = 60
     own: int = 24  # samples from each prompt that its entropy is estimated by
-    times: int = 2
+    times: int = 1
     widths: tuple[int, ...] = (2, 5, 20, 64)
     recipe: Recipe = Recipe()
     books: tuple[str, ...] = ("ryan", "oneill", "aird")
