@@ -56,8 +56,9 @@ def test_what_is_remembered_goes_with_the_state(engine, tmp_path):
     strategy = strategy_from("mirostat=4")
     drawn = engine.draw(engine.start(3), 15, strategy=strategy, generator=seeded_rows(1, 3))
     state = drawn.state
-    assert state.memory.shape == (3, 1)
-    assert len(set(state.memory.flatten().tolist())) == 3
+    bounds = state.remembered(strategy)
+    assert bounds.shape == (3, 1)
+    assert len(set(bounds.flatten().tolist())) == 3
 
     state.save(tmp_path / "state")
     loaded = engine.load(tmp_path / "state")
@@ -78,7 +79,15 @@ def test_what_another_strategy_remembers_is_no_memory_of_this_one(engine):
     state = engine.draw(state, 3, strategy=strategy_from("mirostat=4"), generator=seeded(1)).state
     two = strategy_from("mirostat=4,mirostat-1=3")
     assert state.remembered(two).tolist() == [[8, 6]] * 2
-    assert engine.draw(state, 3, strategy=two, generator=seeded(1)).state.memory.shape == (2, 2)
+    after = engine.draw(state, 3, strategy=two, generator=seeded(1)).state
+    assert after.remembered(two).shape == (2, 2)
+    assert after.remembered(two).tolist() != [[8, 6]] * 2
+    # One that remembers as many numbers, and no strategy at all, begin anew as well.
+    assert state.remembered(strategy_from("mirostat=7")).tolist() == [[14]] * 2
+    assert state.remembered(strategy_from("mirostat-1=4")).tolist() == [[8]] * 2
+    assert engine.draw(state, 3, generator=seeded(1)).state.memory is None
+    assert engine.draw(state, 3, temperature=0).state.memory is None
+    assert engine.step(state)[1].remembered(strategy_from("mirostat=4")).tolist() != [[8]] * 2
 
 
 def test_log_draw_is_of_what_was_drawn_from_and_log_prob_of_the_model(engine):

@@ -6,11 +6,12 @@ continuations of one past, saved to a file and gone on with in another process.
 
 from __future__ import annotations
 
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -42,8 +43,9 @@ class EngineState(ABC):
 
     Attributes:
         previous: Symbols (count,) that were drawn last and that the model has not read yet.
-        memory: What the strategy that they were drawn by remembers of each stream,
-            (count, numbers); None if they were drawn without.
+        memory: What the strategy that they were drawn by remembers of each stream, behind a number
+            that tells which strategy it was, (count, 1 + numbers); None if they were drawn without,
+            or by one that remembers nothing.
     """
 
     previous: Tensor
@@ -60,10 +62,18 @@ class EngineState(ABC):
 
     def remembered(self, strategy: Strategy) -> Tensor:
         """Return what a strategy remembers; where another or none was at work, it begins anew."""
-        memory = strategy.begin(self.count).to(self.previous.device)
-        if self.memory is None or self.memory.shape != memory.shape:
-            return memory
-        return self.memory
+        fresh = strategy.begin(self.count).to(self.previous.device)
+        if self.memory is None or self.memory.shape[1] != 1 + fresh.shape[1]:
+            return fresh
+        is_its_own = bool((self.memory[:, 0] == _number_of(strategy)).all())
+        return self.memory[:, 1:] if is_its_own else fresh
+
+    def remembering(self, strategy: Strategy | None, memory: Tensor | None) -> Self:
+        """Return the same past, of which a strategy remembers `memory` (count, numbers)."""
+        if strategy is None or memory is None or not memory.shape[1]:
+            return replace(self, memory=None)
+        owner = torch.full_like(memory[:, :1], _number_of(strategy))
+        return replace(self, memory=torch.cat([owner, memory], 1))
 
     @abstractmethod
     def pick(self, rows: Sequence[int]) -> EngineState:
@@ -299,6 +309,11 @@ def begin(
     return past[:, -1], state
 
 
+def _number_of(strategy: Strategy) -> float:
+    """Return a number that float32 holds and that tells a strategy by its words."""
+    return float(zlib.crc32(str(strategy).encode()) % (1 << 24))
+
+
 def draw_by_steps(
     engine: Engine,
     state: EngineState,
@@ -322,7 +337,7 @@ def draw_by_steps(
         column = chosen, log_prob, log_draw, *(spread_of(distribution) if spread else ())
         columns.append(_after_the_end(engine.model.final, before.previous, column))
         _check_drawn(columns[-1][1])
-        state = replace(state.then(columns[-1][0][:, 0]), memory=memory)
+        state = state.then(columns[-1][0][:, 0]).remembering(strategy, memory)
     symbols, log_prob, log_draw, *both = (torch.cat(row, 1) for row in zip(*columns, strict=True))
     entropy, varentropy = both or (None, None)
     return Draws(symbols, log_prob, log_draw, entropy, varentropy, state)
@@ -339,12 +354,12 @@ def _choose(
     """Return symbols, their log-probabilities under what they were drawn from, and the memory."""
     if not temperature:
         symbols = most_likely(distribution)
-        return symbols, torch.zeros_like(distribution.log_prob(symbols)), state.memory
+        return symbols, torch.zeros_like(distribution.log_prob(symbols)), None
     chosen = tempered(distribution, temperature)
     if strategy is not None:
         return strategy.choose(chosen, state.remembered(strategy).to(engine.device), generator)
     symbols = draw(chosen, generator)
-    return symbols, chosen.log_prob(symbols), state.memory
+    return symbols, chosen.log_prob(symbols), None
 
 
 def _check_drawn(log_prob: Tensor) -> None:

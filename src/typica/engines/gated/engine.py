@@ -83,7 +83,7 @@ class GatedEngine(SessionEngine):
         job.outputs = np.empty((*given.shape, self.kernel.shapes["OUTPUTS"]), np.float32)
         self.run(job)
         check_numbers(job.outputs)
-        return self.distribution(job), self._after(job, after)
+        return self.distribution(job), replace(self._after(job, after), memory=state.memory)
 
     def draw(
         self,
@@ -147,6 +147,7 @@ class GatedEngine(SessionEngine):
         ]
         if turns:
             job.program = np.array(turns, np.float32)
+            job.strategy = strategy
             job.memory = state.remembered(strategy).cpu().numpy().astype(np.float32)
 
     def _draw_levels(self, job: Job, after: GatedEngineState, spread: bool) -> Draws:
@@ -240,8 +241,9 @@ class GatedEngine(SessionEngine):
 
     def _after(self, job: Job, after: GatedEngineState) -> GatedEngineState:
         previous = torch.from_numpy(job.previous).to(self.geometry.symbols)
-        memory = after.memory if job.memory is None else torch.from_numpy(job.memory)
-        return replace(after, previous=previous, memory=memory, time=job.time + len(job.symbols))
+        memory = None if job.memory is None else torch.from_numpy(job.memory)
+        after = after.remembering(job.strategy, memory)
+        return replace(after, previous=previous, time=job.time + len(job.symbols))
 
     def _symbols(self, job: Job) -> Tensor:
         return torch.from_numpy(job.symbols.T.copy()).to(self.device, self.geometry.symbols)

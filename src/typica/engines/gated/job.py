@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from typica.core.errors import RunError
+from typica.core.strategy import Strategy
 
 Floats = NDArray[np.float32]
 
@@ -49,6 +50,7 @@ class Job:
         program: Turns of a strategy, (turns, 3): the number of each among the kernel's `turns`, and
             its values; or None.
         memory: What the strategy remembers of each stream, (count, numbers), or None.
+        strategy: Whose program and memory these are, or None.
     """
 
     time: int
@@ -75,6 +77,7 @@ class Job:
     width: int = 1
     program: Floats | None = None
     memory: Floats | None = None
+    strategy: Strategy | None = None
 
 
 def check_numbers(values: NDArray[np.floating]) -> None:
