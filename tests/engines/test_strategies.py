@@ -12,6 +12,7 @@ from typica.core.engine import StepEngine
 from typica.core.randomness import seeded, seeded_rows
 from typica.core.spread import spread
 from typica.decoding.chain import candidates_of
+from typica.decoding.single import Single
 from typica.decoding.words import strategy_from
 from typica.engines.compiler import compile
 
@@ -59,7 +60,8 @@ def replayed(engine, strategy, symbols, temperature):
             candidates = stage.narrow(candidates, part)
         turns = zip(strategy._active, given, parts, strict=True)
         memory = torch.cat([stage.remember(seen, drawn, part) for stage, seen, part in turns], 1)
-        kept.append((candidates.logits > -math.inf).sum(-1))
+        alone = isinstance(candidates, Single)
+        kept.append(torch.ones_like(drawn) if alone else (candidates.logits > -math.inf).sum(-1))
         log_draw.append(-candidates.surprise(drawn))
     return torch.cat(kept, 1), torch.cat(log_draw, 1), memory
 

@@ -53,16 +53,15 @@ class Listed(Candidates):
     def tempered(self, temperature: float) -> Candidates:
         """See `Candidates.tempered`."""
         if temperature == 0:
-            return self.top_k(1)
+            return Single(filters.top_k(self.log_probs, 1).int().argmax(-1))
         whole = Listed.of(tempered(self.source, temperature))
         return whole if self.kept is None else whole.keep(self.kept)
 
-    def top_k(self, k: int) -> Candidates:
+    def top_k(self, k: int) -> Listed:
         """See `Candidates.top_k`; with so many or more values than there are it changes nothing."""
         if k >= self.logits.shape[-1]:
             return self
-        kept = filters.top_k(self.log_probs, k)
-        return Single(kept.int().argmax(-1)) if k == 1 else self.keep(kept)
+        return self.keep(filters.top_k(self.log_probs, k))
 
     def nucleus(self, share: float) -> Listed:
         """See `Candidates.nucleus`."""

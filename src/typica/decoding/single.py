@@ -1,4 +1,4 @@
-"""One value alone: what temperature 0 leaves of a distribution, and top-k of 1."""
+"""One value alone: what temperature 0 leaves of a distribution."""
 
 from __future__ import annotations
 
