@@ -76,8 +76,8 @@ def test_of_an_imperfect_model_the_top_is_found_where_many_more_sequences_have_i
     found = {turn.quality: turn for turn in turns(domain, rng, 100)}
 
     # Half of the steps must stay, which is what the bigram does on average.
-    assert found["grammatical steps"].verdict == "at 0"
-    assert found["true log-probability"].verdict == "below 0"
+    assert found["grammatical steps"].cost.verdict == "at 0"
+    assert found["true log-probability"].cost.verdict == "below 0"
     for name, turn in found.items():
         bins = equal_count_bins(many.d, many.quality[name], 60)
         near = np.abs(bins.x - turn.cost.place) < 0.3
