@@ -12,6 +12,7 @@ from typica.core.errors import ConfigError, RunError
 from typica.core.randomness import seeded
 from typica.core.spread import spread
 from typica.core.temperature import LEAST, MOST, tempered
+from typica.decoding.words import strategy_from
 from typica.engines.compiler import compile
 
 LEVELS = [settings for settings in CONFIGURATIONS if "output" not in settings]
@@ -130,6 +131,8 @@ def test_the_likeliest_takes_no_randomness(engine):
     before, own = torch.get_rng_state(), generator.get_state()
     for source in (None, generator):
         engine.draw(engine.start(2), 5, temperature=0, generator=source)
+        for words in ("greedy", "top-k=3,temperature=0"):
+            engine.draw(engine.start(2), 5, strategy=strategy_from(words), generator=source)
     assert torch.get_rng_state().equal(before)
     assert generator.get_state().equal(own)
 

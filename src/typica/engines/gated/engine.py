@@ -103,7 +103,7 @@ class GatedEngine(SessionEngine):
         job, after = self._job(state, length, temperature)
         count, draws = state.count, self.kernel.shapes["DRAWS"]
         job.uniforms = np.zeros((length, count, draws), np.float32)
-        if temperature:  # the most likely takes no chances, and no number from a generator
+        if temperature and not _is_certain(strategy):  # what is certain takes no number from it
             job.uniforms = _uniforms(length, count, draws, generator)
         if strategy is not None:
             self._instruct(job, strategy, state)
@@ -256,6 +256,12 @@ class GatedEngine(SessionEngine):
         if self.network.output == "categorical":
             outputs = outputs.log_softmax(-1)
         return self.network.distribution(outputs)
+
+
+def _is_certain(strategy: Strategy | None) -> bool:
+    """Whether a strategy leaves one level, so that nothing is drawn."""
+    program = (strategy.program if strategy else None) or ()
+    return any(name == "temperature" and not values[0] for name, values in program)
 
 
 def _uniforms(length: int, count: int, draws: int, generator: Randomness) -> Floats:
