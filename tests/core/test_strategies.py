@@ -10,6 +10,7 @@ from typica.core.engine import StepEngine
 from typica.core.errors import ConfigError
 from typica.core.randomness import seeded, seeded_rows
 from typica.core.spread import spread as spread_of
+from typica.decoding.plan import plan_from
 from typica.decoding.words import strategy_from
 from typica.engines.compiler import compile
 
@@ -50,6 +51,12 @@ def test_a_strategy_that_changes_nothing_draws_what_none_draws(engine):
         )
         assert torch.equal(found.symbols, expected.symbols)
         torch.testing.assert_close(found.log_draw, expected.log_draw, atol=1e-5, rtol=1e-5)
+
+
+def test_what_is_no_strategy_is_refused(engine):
+    for given in ("nucleus=0.9", plan_from("beam=8")):
+        with pytest.raises(ConfigError, match="does not choose symbol by symbol"):
+            engine.draw(engine.start(2), 3, strategy=given)
 
 
 def test_what_is_remembered_goes_with_the_state(engine, tmp_path):

@@ -195,13 +195,19 @@ class Engine(ABC):
         """
 
 
-def check_draw(length: int, temperature: float) -> None:
+def check_draw(length: int, temperature: float, strategy: Strategy | None = None) -> None:
     """Refuse what no engine can draw.
 
     Raises:
-        ConfigError: See `check_temperature`; or `length` is no whole number of at least 1.
+        ConfigError: See `check_temperature`; `length` is no whole number of at least 1; or what
+            stands for a strategy is none.
     """
     check_temperature(temperature)
+    if strategy is not None and not isinstance(strategy, Strategy):
+        raise ConfigError(
+            f"{strategy} does not choose symbol by symbol: give a strategy, as "
+            f"typica.decoding.words.strategy_from reads it from words"
+        )
     if length < 1:
         raise ConfigError(f"at least 1 symbol must be drawn, got {length}")
     check_whole(length=length)
@@ -324,7 +330,7 @@ def draw_by_steps(
     spread: bool,
 ) -> Draws:
     """Draw one symbol after another by an engine's `step`; see `Engine.draw`."""
-    check_draw(length, temperature)
+    check_draw(length, temperature, strategy)
     check_generators(generator, state.count)
     columns: list[Sequence[Tensor]] = []
     for _ in range(length):

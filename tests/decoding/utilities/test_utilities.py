@@ -181,7 +181,9 @@ def test_what_a_utility_cannot_compare_is_refused():
         EditSimilarity()(torch.zeros(2, 2), torch.zeros(2, 2))
 
 
-@pytest.mark.parametrize("utility", [ExactMatch(), NgramF1(1), EditSimilarity()], ids=["exact", "F1", "edit"])
+@pytest.mark.parametrize(
+    "utility", [ExactMatch(), NgramF1(1), EditSimilarity()], ids=["exact", "F1", "edit"]
+)
 def test_symbols_may_be_sequences_themselves(utility):
     assert utility([[1, 2], [3]], [[1, 2], [3]]) == 1
     assert utility([[1, 2], [3]], [(1, 2), [3]]) == 1

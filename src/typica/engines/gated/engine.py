@@ -96,7 +96,7 @@ class GatedEngine(SessionEngine):
         spread: bool = False,
     ) -> Draws:
         """See `Engine.draw`; what the kernel does not know is drawn step by step, more slowly."""
-        check_draw(length, temperature)
+        check_draw(length, temperature, strategy)
         check_generators(generator, state.count)
         if not self._draws(temperature, strategy):
             return draw_by_steps(self, state, length, temperature, strategy, generator, spread)
