@@ -79,7 +79,8 @@ def test_after_ctrl_c_it_goes_on_from_what_is_finished(tmp_path, workers):
     finished = shards(tmp_path)
     before = {path: path.stat().st_mtime_ns for path in finished}
     assert "interrupted: what is prepared is kept, and the same command goes on" in words
-    assert errors.count("Traceback") <= 1  # that of the script, none of a worker
+    # That of the script, which may have been in the middle of another, and none of a worker.
+    assert errors.count("KeyboardInterrupt\n") <= 1
     assert 5 <= len(finished) < 40
     assert list((tmp_path / "corpus" / "shards").glob(".*")) == []
     assert not (tmp_path / "corpus" / "corpus.yaml").exists()

@@ -23,7 +23,7 @@ packages = pytest.mark.skipif(
 TINY = subject.Size(
     trap_tunes.Size(8, 4, 1, (2, 4), Recipe(hidden=16, steps=25), ("ryan",)),
     trap_words.Size(12, 6, 1, (2,)),
-    trap_sounds.Size(2, 0.2, 512, 3, 1),
+    trap_sounds.Size(3, 1.0, 768, 3, 1),
     word_accuracy.Size(16, (1, 4), (3, 6), 200),
     controls=150,
     resamples=30,
@@ -114,6 +114,19 @@ def test_a_verdict_that_hangs_on_one_way_of_decoding_is_undetermined():
     assert turn.hangs_on == ["hot"]
     assert turn.verdict == "undetermined"
     assert turn.cost.share == pytest.approx((x < turn.cost.place).mean())
+
+
+def test_a_peak_that_z_puts_elsewhere_is_undetermined():
+    x = rng().normal(size=1500)
+    quality = {"hill": -((x - 0.5) ** 2) + 0.1 * np.random.default_rng(1).normal(size=1500)}
+    many = np.full(1500, "one", dtype=object)
+    agreeing, other = (
+        only(turns(Domain("hills", "step", x, z, np.arange(1500), many, quality, x), rng, 100))
+        for z in (x, x - 0.5)
+    )
+    assert agreeing.verdict == "above 0"
+    assert other.is_contradicted
+    assert other.verdict == "undetermined"
 
 
 def test_a_quality_that_a_decoder_has_more_of_than_real_ones_is_flagged():

@@ -29,7 +29,7 @@ class Size(NamedTuple):
     words: trap_words.Size = trap_words.SIZE
     sounds: trap_sounds.Size = trap_sounds.SIZE
     accuracy: word_accuracy.Size = word_accuracy.SIZE
-    controls: int = 1200  # sequences of each
+    controls: int = 2500  # sequences of each
     resamples: int = 1000
 
 
@@ -111,6 +111,7 @@ def _about(turn: Turn, beaten: dict[str, str]) -> str:
         )
     elif turn.verdict == "undetermined":
         hangs = f", for it hangs on {', '.join(turn.hangs_on[:2])}" if turn.hangs_on else ""
+        hangs = hangs or (", for z says otherwise" if turn.is_contradicted else "")
         said = f"undetermined{hangs}"
     else:
         shapes = {"falls": "falls as cost rises: likeliest is best", "rises": "rises with cost"}
@@ -148,8 +149,9 @@ def _turns(found: Sequence[Turn]) -> Table:
         "prompts or words, their own samples and the knots: in nats per symbol above the entropy, "
         "in the martingale's z, and as the share of the model's own samples that cost less. A "
         "verdict is given only where the shape is a peak beyond doubt, and is undetermined where "
-        "leaving out a single way of decoding changes it. Within: prompts and words have levels of "
-        "their own; across, easy ones bend the curve, and nothing is decided there (in brackets). "
+        "leaving out a single way of decoding changes it, or where z does not agree. "
+        "Within: prompts and words have levels of their own; across, easy ones bend the curve, and "
+        "nothing is decided there (in brackets). "
         "Beside it, where two straight lines meet if the first rises and the second falls: on a "
         "smooth hill that is not its top",
         COLUMNS,

@@ -30,6 +30,7 @@ from typica.typicality.monitor.monitor import Monitor
 from typica.typicality.monitor.reference import Reference
 
 RUN = "demo"
+TRIED = 3  # moments that are drawn for each that is wanted: many are still silent
 READ_AT_ONCE = 16  # sequences: each sample is read as 256 log-probabilities
 
 
@@ -37,7 +38,7 @@ class Size(NamedTuple):
     """How much is decoded."""
 
     prompts: int = 50
-    prompt_s: float = 2.0  # that the model draws itself; what is judged follows
+    prompt_s: float = 3.0  # that the model draws itself; what is judged follows
     length: int = 1280  # samples
     own: int = 6  # samples from each prompt that its entropy is estimated by
     times: int = 1
@@ -53,9 +54,11 @@ def sounds(seed: int, size: Size, progress: Progress) -> Domain:
     engine = compile_engine(cast(AutoregressiveModel, run.model))
     generator = seeded(seed)
     begun = engine.draw(
-        engine.start(size.prompts), round(size.prompt_s * run.rate), generator=generator
+        engine.start(TRIED * size.prompts), round(size.prompt_s * run.rate), generator=generator
     )
-    state, prompts = begun.state, engine.model.render(begun.symbols[:, -size.length :])
+    prompts = engine.model.render(begun.symbols[:, -size.length :])
+    rows = _sounding(prompts, monitor)[: size.prompts]
+    state, prompts = begun.state.pick(rows), prompts[rows]
 
     own_way = [drawn(ANCESTRAL, times=size.own)]
     told = "sounds: the model's own"
@@ -63,7 +66,7 @@ def sounds(seed: int, size: Size, progress: Progress) -> Domain:
     ways = many_ways(size.times, widths=())
     every = decode(engine, state, size.length, ways, generator, progress, "sounds")
 
-    levels = Levels.of(own.row, score(engine, state, own, READ_AT_ONCE), size.prompts)
+    levels = Levels.of(own.row, score(engine, state, own, READ_AT_ONCE), len(rows))
     scored = score(engine, state, every, READ_AT_ONCE)
     audio = engine.model.render(every.symbols)
     return Domain(
@@ -79,11 +82,18 @@ def sounds(seed: int, size: Size, progress: Progress) -> Domain:
         again=redrawing(levels, every.row, scored.nll),
         remark=(
             f"{len(every.way)} continuations of {size.length} samples at {run.rate} Hz, from "
-            f"{size.prompts} moments of the shipped run's own music. Flatness and spectrum are "
-            f"compared with what recordings held out of its training usually are, level with the "
-            f"moment before. The recordings are not shipped, so none has a place here."
+            f"{len(rows)} moments of the shipped run's own music that are not "
+            f"silent. Flatness and spectrum are compared with what recordings held out of its "
+            f"training usually are, level with the moment before. The recordings are not "
+            f"shipped, so none has a place here."
         ),
     )
+
+
+def _sounding(prompts: Tensor, monitor: Monitor) -> list[int]:
+    """Return which prompts are louder than the recordings' silence, in rising order."""
+    levels = [_level(_hear(one, monitor)) for one in prompts[:, 0].numpy()]
+    return [row for row, level in enumerate(levels) if level > monitor.reference.silence_db]
 
 
 def qualities(audio: Tensor, before: Tensor, monitor: Monitor) -> dict[str, NDArray]:

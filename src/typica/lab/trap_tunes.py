@@ -42,7 +42,7 @@ FORM, REPETITION = ("bars right", "well formed", "key kept"), ("steps", "variety
 class Size(NamedTuple):
     """How much is decoded."""
 
-    prompts: int = 60
+    prompts: int = 100
     own: int = 24  # samples from each prompt that its entropy is estimated by
     times: int = 1
     widths: tuple[int, ...] = (2, 5, 20, 64)

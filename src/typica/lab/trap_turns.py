@@ -47,8 +47,13 @@ class Turn(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """What is known: "undetermined" also where a single way of decoding decides."""
-        return "undetermined" if self.hangs_on else self.cost.verdict
+        """What is known: nothing where one way of decoding decides, or where z says otherwise."""
+        return "undetermined" if self.hangs_on or self.is_contradicted else self.cost.verdict
+
+    @property
+    def is_contradicted(self) -> bool:
+        """Whether a peak along d lies on another side of the entropy than it does along z."""
+        return self.cost.shape == "peak" and self.score.verdict != self.cost.verdict
 
     @property
     def where(self) -> str:

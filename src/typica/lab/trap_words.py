@@ -42,8 +42,8 @@ from typica.lab.trap_domain import (
 class Size(NamedTuple):
     """How much is decoded."""
 
-    words: int = 150
-    own: int = 24  # samples of each word that its entropy is estimated by
+    words: int = 250
+    own: int = 32  # samples of each word that its entropy is estimated by
     times: int = 1
     widths: tuple[int, ...] = (2, 5, 20)
 

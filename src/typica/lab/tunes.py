@@ -188,7 +188,8 @@ class Endless(TuneModel):
 
 def endless(model: TuneModel) -> Endless:
     """Return a network with the weights of another, of which no tune ends."""
-    other = Endless(model.config)
+    with seeded_globally(0):  # layers draw first weights, which are not used
+        other = Endless(model.config)
     other.load_state_dict(model.state_dict())
     other.eval().requires_grad_(False)
     return other

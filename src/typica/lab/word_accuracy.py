@@ -46,7 +46,7 @@ SHARE = 0.9  # of nucleus and typical sampling
 class Size(NamedTuple):
     """How much is decoded."""
 
-    words: int = 300
+    words: int = 600
     widths: tuple[int, ...] = (1, 2, 5, 10, 30, 100)
     samples: tuple[int, ...] = (10, 30, 100)
     budget: int = 2000  # expansions a word of the exact search
