@@ -333,28 +333,27 @@ def draw_by_steps(
     check_draw(length, temperature, strategy)
     check_generators(generator, state.count)
     columns: list[Sequence[Tensor]] = []
+    memory = None if strategy is None else state.remembered(strategy).to(engine.device)
     for _ in range(length):
         before = state
         distribution, state = engine.step(state)
-        chosen, log_draw, memory = _choose(
-            engine, distribution, before, temperature, strategy, generator
-        )
+        chosen, log_draw, memory = _choose(distribution, temperature, strategy, memory, generator)
         log_prob = distribution.log_prob(chosen)
         column = chosen, log_prob, log_draw, *(spread_of(distribution) if spread else ())
         columns.append(_after_the_end(engine.model.final, before.previous, column))
         _check_drawn(columns[-1][1])
-        state = state.then(columns[-1][0][:, 0]).remembering(strategy, memory)
+        state = state.then(columns[-1][0][:, 0])
     symbols, log_prob, log_draw, *both = (torch.cat(row, 1) for row in zip(*columns, strict=True))
     entropy, varentropy = both or (None, None)
+    state = state.remembering(strategy, memory)
     return Draws(symbols, log_prob, log_draw, entropy, varentropy, state)
 
 
 def _choose(
-    engine: Engine,
     distribution: Distribution,
-    state: EngineState,
     temperature: float,
     strategy: Strategy | None,
+    memory: Tensor | None,
     generator: Randomness,
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Return symbols, their log-probabilities under what they were drawn from, and the memory."""
@@ -363,7 +362,8 @@ def _choose(
         return symbols, torch.zeros_like(distribution.log_prob(symbols)), None
     chosen = tempered(distribution, temperature)
     if strategy is not None:
-        return strategy.choose(chosen, state.remembered(strategy).to(engine.device), generator)
+        assert memory is not None
+        return strategy.choose(chosen, memory, generator)
     symbols = draw(chosen, generator)
     return symbols, chosen.log_prob(symbols), None
 

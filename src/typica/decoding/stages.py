@@ -109,11 +109,8 @@ class TopK(Stage):
 
 
 @dataclass(frozen=True)
-class Nucleus(Stage):
-    """The smallest set of the most likely values that holds a share of probability."""
-
+class _Share(Stage):
     share: float
-    name = "nucleus"
 
     def __post_init__(self) -> None:
         check_share(self.name, self.share)
@@ -122,6 +119,13 @@ class Nucleus(Stage):
     def is_neutral(self) -> bool:
         """See `Stage.is_neutral`."""
         return self.share == 1
+
+
+@dataclass(frozen=True)
+class Nucleus(_Share):
+    """The smallest set of the most likely values that holds a share of probability."""
+
+    name = "nucleus"
 
     def narrow(self, candidates: Candidates, memory: Tensor) -> Candidates:
         """See `Stage.narrow`."""
@@ -129,19 +133,10 @@ class Nucleus(Stage):
 
 
 @dataclass(frozen=True)
-class Typical(Stage):
+class Typical(_Share):
     """Locally typical sampling: surprisals nearest to the entropy, until they hold a share."""
 
-    share: float
     name = "typical"
-
-    def __post_init__(self) -> None:
-        check_share(self.name, self.share)
-
-    @property
-    def is_neutral(self) -> bool:
-        """See `Stage.is_neutral`."""
-        return self.share == 1
 
     def narrow(self, candidates: Candidates, memory: Tensor) -> Candidates:
         """See `Stage.narrow`."""
