@@ -26,6 +26,7 @@ from typica.decoding.plan import plan_from
 from typica.decoding.search.beam import beam_search
 from typica.engines.compiler import compile as compile_engine
 from typica.evaluation.health import Health, examine, mean_health
+from typica.signal.loudness import level_db
 from typica.signal.spectrum import flatness
 
 TEMPERATURES = (0.0, 0.3, 0.5, 0.7, 0.9, 1.0, 1.2)
@@ -110,7 +111,7 @@ def strategies(engine: Engine, rate: int) -> None:
 
 def passage(name: str, audio: Tensor, rate: int) -> None:
     """Print level and sign changes of audio (count, 1, time)."""
-    level = 10 * audio.square().mean().clamp_min(1e-10).log10().item()
+    level = float(level_db(audio.flatten()))
     changes = (audio[..., 1:].sign() != audio[..., :-1].sign()).double().mean().item() * rate
     print(f"{name:28} {level:8.1f} {changes:10.0f}")
 

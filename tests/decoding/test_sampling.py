@@ -1,5 +1,7 @@
 """Ancestral sampling: prompts, temperature, and what it says of its draws."""
 
+import gc
+import weakref
 from contextlib import contextmanager
 
 import pytest
@@ -8,6 +10,7 @@ from enumerable import random_model
 from torch.distributions import Categorical, Normal
 
 from typica.core import registry
+from typica.core.engine import StepEngine
 from typica.core.errors import ConfigError
 from typica.core.progress import Progress, Task
 from typica.core.randomness import draw, seeded, seeded_rows
@@ -143,7 +146,7 @@ def test_strategies_draw_through_samples_and_tell_the_spread(model):
 def test_blocks_join_as_if_they_were_one(model, monkeypatch):
     settings = {"strategy": strategy_from("mirostat=2"), "spread": True}
     whole = draw_samples(model, 2, 30, generator=seeded_rows(1, 2), **settings)
-    monkeypatch.setattr("typica.decoding.sampling.TOLD_EVERY", 7)
+    monkeypatch.setattr("typica.decoding.sequences.ENDLESS", 7)
     parts = draw_samples(model, 2, 30, generator=seeded_rows(1, 2), **settings)
     assert torch.equal(parts.audio, whole.audio)
     torch.testing.assert_close(parts.entropies, whole.entropies)
@@ -169,3 +172,21 @@ def test_what_is_not_autoregressive_takes_no_strategy(settings, why):
     vae = registry.build("vae", "tiny")
     with pytest.raises(ConfigError, match=f"VAE is not autoregressive: .*{why}"):
         draw_samples(vae, 2, vae.length or 10, **settings)
+
+
+def test_no_state_is_kept_but_the_last(model, monkeypatch):
+    """Of an hour of sound the states between its blocks would fill the memory."""
+    monkeypatch.setattr("typica.decoding.sequences.ENDLESS", 4)
+    kept, alive = [], []
+
+    class Watched(StepEngine):
+        def draw(self, state, length, **settings):
+            gc.collect()
+            alive.append(sum(one() is not None for one in kept))
+            drawn = super().draw(state, length, **settings)
+            kept.append(weakref.ref(drawn.state))
+            return drawn
+
+    ancestral(model, 2, 40, engine=Watched(model), generator=seeded(1))
+    assert len(alive) == 10
+    assert max(alive) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -15,9 +14,8 @@ from typica.core.model import AutoregressiveModel, Model
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import Randomness
 from typica.core.strategy import Strategy
+from typica.decoding.sequences import Way, draw_rows, widened
 from typica.expressions import cached
-
-TOLD_EVERY = 1024  # samples between two movements of the bar
 
 
 class Drawn(NamedTuple):
@@ -145,40 +143,13 @@ def ancestral(
     check_draw(length, temperature)
     engine = engine or StepEngine(model)
     state = engine.start(count, condition=condition, prompt=prompt)
-    blocks = []
-    log_prob = log_draw = torch.zeros(count, dtype=torch.float64)
+    way = Way(temperature, strategy, generator, spread)
     with progress.task("sampling", total=length, unit="samples") as task:
-        for begin in range(0, length, TOLD_EVERY):
-            some = min(TOLD_EVERY, length - begin)
-            drawn = engine.draw(
-                state,
-                some,
-                temperature=temperature,
-                strategy=strategy,
-                generator=generator,
-                spread=spread,
-            )
-            log_prob = log_prob + _total(drawn.log_prob)
-            log_draw = log_draw + _total(drawn.log_draw)
-            blocks.append((drawn.symbols, drawn.entropy, drawn.varentropy))
-            state = drawn.state
-            task.advance(some)
-    symbols, entropies, varentropies = (_joined(parts) for parts in zip(*blocks, strict=True))
-    assert symbols is not None
-    lengths = None if model.final is None else model.counts(symbols).sum(1)
+        found = draw_rows(engine, state, length, way, task, range(count))
+    found = widened(found, length, model.final)
     return Drawn(
-        *(model.render(symbols), log_prob, log_draw, engine.name),
-        lengths=lengths,
-        entropies=entropies,
-        varentropies=varentropies,
+        *(model.render(found.symbols), found.log_prob.cpu(), found.log_draw.cpu(), engine.name),
+        lengths=None if model.final is None else found.lengths,
+        entropies=found.entropies,
+        varentropies=found.varentropies,
     )
-
-
-def _joined(parts: Sequence[Tensor | None]) -> Tensor | None:
-    told = [part for part in parts if part is not None]
-    return torch.cat(told, 1) if told else None
-
-
-def _total(nats: Tensor) -> Tensor:
-    # In float32 the sum over a minute of audio loses the third decimal.
-    return nats.cpu().double().sum(1)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from typica.core.counts import check_whole
-from typica.core.engine import Draws, Engine, EngineState, check_draw
+from typica.core.engine import Engine, EngineState, check_draw
 from typica.core.errors import ConfigError
 from typica.core.progress import SILENT, Progress, Task
 from typica.core.randomness import Randomness
@@ -20,7 +20,7 @@ from typica.core.strategy import Strategy
 from typica.decoding.generation import Generation, Stop, count_symbols
 
 AT_ONCE = 64  # symbols between two looks at whether all sequences have ended, where they may
-ENDLESS = 2048  # symbols at once where they never do
+ENDLESS = 1024  # symbols at once where they never do
 
 
 def draw_sequences(
@@ -60,14 +60,13 @@ def draw_sequences(
     """
     check_draw(length, temperature)
     check_whole(count=count)
-    how = _Way(temperature, strategy, generator, spread)
+    way = Way(temperature, strategy, generator, spread)
     sources = [row for row in range(state.count) for _ in range(count)]
     with progress.task("decoding", total=length, unit="symbols") as task:
-        blocks = _blocks(engine, state.pick(sources), length, how, task)
-    return _gathered(blocks, engine.model.final, torch.tensor(sources, device=engine.device))
+        return draw_rows(engine, state.pick(sources), length, way, task, sources)
 
 
-class _Way(NamedTuple):
+class Way(NamedTuple):
     """How symbols are drawn; see `draw_sequences`."""
 
     temperature: float
@@ -76,20 +75,47 @@ class _Way(NamedTuple):
     spread: bool
 
 
-def _blocks(engine: Engine, state: EngineState, length: int, how: _Way, task: Task) -> list[Draws]:
-    """Draw until all sequences have ended or are `length` long."""
-    final, blocks = engine.model.final, list[Draws]()
+def draw_rows(
+    engine: Engine,
+    state: EngineState,
+    length: int,
+    way: Way,
+    task: Task,
+    sources: Sequence[int],
+) -> Generation:
+    """Draw a sequence for each row of a state, block by block; see `draw_sequences`.
+
+    Args:
+        engine: What takes the steps.
+        state: Where to go on from.
+        length: Symbols at most.
+        way: How they are drawn.
+        task: Moves on by symbols.
+        sources: Which source each row is of.
+    """
+    final, blocks = engine.model.final, list[_Block]()
     at_once = ENDLESS if final is None else AT_ONCE
     for begin in range(0, length, at_once):
         some = min(at_once, length - begin)
-        block = engine.draw(state, some, **how._asdict())
-        blocks.append(block)
-        state = block.state
+        drawn = engine.draw(state, some, **way._asdict())
+        # A state is far larger than a block: none but the last is kept.
+        blocks.append(_Block(*drawn[:-1]))
+        state = drawn.state
         task.advance(some)
         # A sequence that has ended draws its end again and again.
         if final is not None and bool((state.previous == final).all()):
             break
-    return blocks
+    return _gathered(blocks, final, torch.tensor(sources, device=engine.device))
+
+
+class _Block(NamedTuple):
+    """What was drawn at once, without the state behind it; see `Draws`."""
+
+    symbols: Tensor
+    log_prob: Tensor
+    log_draw: Tensor
+    entropy: Tensor | None
+    varentropy: Tensor | None
 
 
 def batches(
@@ -150,7 +176,7 @@ def _split(generator: Randomness, draws: int, batch: int) -> Iterator[tuple[int,
 def concatenated(parts: Sequence[Generation], final: int | None) -> Generation:
     """Return sequences of one source as one generation; the shorter are filled with `final`."""
     length = max(part.symbols.shape[1] for part in parts)
-    wide = [_widened(part, length - part.symbols.shape[1], final) for part in parts]
+    wide = [widened(part, length, final) for part in parts]
     columns: dict[str, Any] = {}
     for one in fields(Generation):
         values = [getattr(part, one.name) for part in wide]
@@ -165,7 +191,7 @@ def symbols_in(generation: Generation) -> list[tuple[float, ...]]:
     return [tuple(row[:length]) for row, length in zip(rows, lengths, strict=True)]
 
 
-def _gathered(blocks: Sequence[Draws], final: int | None, source: Tensor) -> Generation:
+def _gathered(blocks: Sequence[_Block], final: int | None, source: Tensor) -> Generation:
     symbols = torch.cat([block.symbols for block in blocks], 1)
     lengths, finished = count_symbols(symbols, final)
     behind = torch.arange(symbols.shape[1], device=symbols.device) >= lengths[:, None]
@@ -203,7 +229,9 @@ def _total(nats: Tensor | None) -> Tensor:
     return nats.cpu().double().sum(1).to(nats.device)
 
 
-def _widened(part: Generation, missing: int, final: int | None) -> Generation:
+def widened(part: Generation, length: int, final: int | None) -> Generation:
+    """Return sequences filled with `final` up to a length, which costs nothing."""
+    missing = length - part.symbols.shape[1]
     if not missing:
         return part
     assert final is not None  # without an end all are equally long
