@@ -45,7 +45,7 @@ def open_audio(path: Path) -> AudioFile:
     Raises:
         DataError: It cannot be read; the message is the reason alone, "kind" or "kind: detail".
     """
-    _check_file(path)
+    check_file(path)
     if path.suffix.lower() in MEDIA:
         return _open_media(path)
     try:
@@ -57,8 +57,12 @@ def open_audio(path: Path) -> AudioFile:
     return AudioFile(file.samplerate, _sound_blocks(file))
 
 
-def _check_file(path: Path) -> None:
-    """Refuse what a decoder would describe badly, or wait for without end."""
+def check_file(path: Path) -> None:
+    """Refuse what a decoder would describe badly, or wait for without end.
+
+    Raises:
+        DataError: It is no file, is empty or cannot be opened; the message is the reason alone.
+    """
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
