@@ -97,6 +97,38 @@ class ToyGan(Model):
         self.seen.append((phase, batch["audio"], clean))
 
 
+class ToyCascade(Model):
+    """Two stages: the second learns from what the first has learnt, which stands still by then."""
+
+    config_type = ToyConfig
+
+    def __init__(self) -> None:
+        super().__init__(ToyConfig())
+        torch.manual_seed(0)
+        self.below, self.above = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.shown: list[tuple[int, int]] = []  # samples of the examples of each turn, by stage
+
+    def sample(self, count, length, *, condition=None, generator=None):
+        return torch.zeros(count, 1, length)
+
+    def phases(self):
+        below, above = list(self.below.parameters()), list(self.above.parameters())
+        return [
+            Phase("below", below, self.below_loss),
+            Phase("above", above, self.above_loss, stage=1, context=8),
+        ]
+
+    def below_loss(self, batch: Batch) -> dict[str, Tensor]:
+        self.shown.append((0, batch["audio"].shape[-1]))
+        return {"nll": self.below(batch["audio"][:, 0, :4]).square().mean()}
+
+    def above_loss(self, batch: Batch) -> dict[str, Tensor]:
+        self.shown.append((1, batch["audio"].shape[-1]))
+        with torch.no_grad():
+            codes = self.below(batch["audio"][:, 0, :4])
+        return {"nll": (self.above(codes) - codes - 1).square().mean()}
+
+
 class Chords(Source):
     """Short made-up recordings with a class and a roll each."""
 

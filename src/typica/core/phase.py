@@ -25,9 +25,14 @@ class Phase:
         parameters: What this turn updates; nothing else gets a gradient.
         loss: From a batch to named terms, already weighted: their sum is minimised.
         repeats: Turns in a row (a Wasserstein critic takes five).
+        stage: Phases of one stage take their turns in every step; stages follow one another, and
+            what an earlier one has trained stands still, as the running average left it.
+        context: Samples of past that its examples carry; None for as many as the model's.
     """
 
     name: str
     parameters: Sequence[nn.Parameter]
     loss: Callable[[Batch], dict[str, Tensor]]
     repeats: int = 1
+    stage: int = 0
+    context: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch import _foreach_copy_ as copy_all
 from torch import _foreach_lerp_ as move_all
@@ -42,6 +43,13 @@ class Average:
         """Move the average towards the model as it now is."""
         self._averaged.update_parameters(model)
         self._updates += 1
+
+    @torch.no_grad()
+    def settle(self, model: Model) -> None:
+        """Put a model's weights and buffers where their averages are."""
+        own = model.state_dict()
+        for name, value in self.model.state_dict().items():
+            own[name].copy_(value)
 
     def _move(self, averages: Tensors, values: Tensors, _: Tensor | int) -> None:
         decay = min(self.decay, (1 + self._updates) / (10 + self._updates))

@@ -8,6 +8,7 @@ from typing import Any
 from typica.core.files import replacing
 from typica.core.model import ExplicitModel
 from typica.training.loop import Loop
+from typica.training.schedule import crop_of_stage
 
 CARD = "card.md"
 
@@ -21,7 +22,7 @@ def write_card(folder: Path, loop: Loop, config: dict[str, Any]) -> None:
 def _lines(folder: Path, loop: Loop, config: dict[str, Any]) -> list[str]:
     corpus, rate, learner = config["corpus"], config["rate"], loop.learner
     parameters = sum(parameter.numel() for parameter in learner.model.parameters())
-    heard_s = learner.steps * loop.examples * config["data"]["crop"] / rate
+    heard_s = sum(steps * loop.examples * crop for steps, crop in _stages(loop, config)) / rate
     return [
         f"# {folder.name}",
         "",
@@ -34,8 +35,7 @@ def _lines(folder: Path, loop: Loop, config: dict[str, Any]) -> list[str]:
         f"| licence of the data | {corpus['licence']} |",
         f"| fingerprint of the data | {corpus['fingerprint']} |",
         f"| level of the recordings | {corpus['normalise']} |",
-        f"| training | {learner.steps:,} steps of {loop.examples} examples of "
-        f"{config['data']['crop']} samples, {loop.elapsed_s / 60:.1f} minutes |",
+        f"| training | {_steps(loop, config)}, {loop.elapsed_s / 60:.1f} minutes |",
         f"| audio heard | {heard_s / 3600:.2f} hours, "
         f"{heard_s / max(1e-9, corpus['seconds']):.1f} times the data |",
         f"| held-out score | {_score(loop)} |",
@@ -43,6 +43,23 @@ def _lines(folder: Path, loop: Loop, config: dict[str, Any]) -> list[str]:
         f"Sample: `typica sample {folder} --seconds 10`. Score: `typica score {folder} FILES`. "
         f"Report: `typica evaluate {folder}`.",
     ]
+
+
+def _stages(loop: Loop, config: dict[str, Any]) -> list[tuple[int, int]]:
+    """Return the steps of each stage, and the samples of an example in it."""
+    learner, usual = loop.learner, config["data"]["crop"]
+    ends = [*learner.began[1:], learner.steps]
+    return [
+        (end - begun, crop_of_stage(learner.phases, learner.phase_configs, stage, usual))
+        for stage, (begun, end) in enumerate(zip(learner.began, ends, strict=True))
+    ]
+
+
+def _steps(loop: Loop, config: dict[str, Any]) -> str:
+    return ", then ".join(
+        f"{steps:,} steps of {loop.examples} examples of {crop} samples"
+        for steps, crop in _stages(loop, config)
+    )
 
 
 def _score(loop: Loop) -> str:

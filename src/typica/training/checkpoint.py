@@ -93,6 +93,7 @@ def restore(path: Path, learner: Learner) -> float:
         own = {n.removeprefix(start): value for n, value in moments.items() if n.startswith(start)}
         optimiser.restore(own)
     learner.steps, learner.average.updates = state["steps"], state["averaged"]
+    learner.began = state.get("began", [0])  # checkpoints of one stage did not always tell
     return state["elapsed_s"]
 
 
@@ -124,6 +125,7 @@ def _fill(place: Path, learner: Learner, config: dict[str, Any], elapsed_s: floa
     state = {
         "steps": learner.steps,
         "averaged": learner.average.updates,
+        "began": learner.began,
         "elapsed_s": elapsed_s,
         "processes": learner.processes.world,
     }

@@ -16,6 +16,7 @@ from typica.core.phase import Phase
 from typica.core.randomness import seeded_globally
 from typica.data.corpus import Corpus
 from typica.data.crops import Crops
+from typica.training.schedule import crop_of_stage
 from typica.training.settings import Settings, read_settings
 
 
@@ -39,13 +40,26 @@ class Job:
     corpus: Corpus
     settings: Settings
 
-    def crops(self, split: str, *, seed: int = 0, rank: int = 0, world: int = 1) -> Crops:
-        """Return the batches of a split."""
+    def crops(
+        self,
+        split: str,
+        stage: int | None = None,
+        *,
+        seed: int = 0,
+        rank: int = 0,
+        world: int = 1,
+    ) -> Crops:
+        """Return the batches of a split, as a stage wants them or as the whole model is scored."""
+        length, context = self.settings.data.crop, self.model.context
+        if stage is not None:
+            length = crop_of_stage(self.phases, self.settings.phases, stage, length)
+            own = [phase.context for phase in self.phases if phase.stage == stage]
+            context = max(context if one is None else one for one in own)
         return Crops(
             self.corpus,
             split,
-            length=self.settings.data.crop,
-            context=self.model.context,
+            length=length,
+            context=context,
             batch=self.settings.data.batch,
             seed=seed,
             rank=rank,
@@ -111,7 +125,8 @@ def describe(
     phases = list(model.phases())
     settings = read_settings(tables, [phase.name for phase in phases])
     check_rate(settings.data.rate, corpus)
-    check_length(settings.data.crop, corpus)
+    crops = [table.crop for table in settings.phases.values() if table.crop is not None]
+    check_length(max([settings.data.crop, *crops]), corpus)
     check_needs(model, corpus)
     return Job(system, preset, model, phases, corpus, settings)
 

@@ -15,7 +15,7 @@ from typica.core.phase import Batch, Phase
 from typica.training.averaging import Average
 from typica.training.optimisers import Adam
 from typica.training.processes import Processes
-from typica.training.schedule import learning_rate
+from typica.training.schedule import learning_rate, share_of_stage, stage_at, stage_ends
 from typica.training.settings import PhaseConfig, TrainingConfig
 
 Draw = Callable[[int], Batch]
@@ -31,6 +31,8 @@ class Learner:
         average: Their running average.
         optimisers: One a phase, by its name.
         steps: How many steps have been taken.
+        began: How many had been when each stage began, of those that have begun.
+        ends: Share of the training after which each stage is over.
     """
 
     def __init__(
@@ -46,28 +48,36 @@ class Learner:
         processes.share([*model.parameters(), *model.buffers()])
         self.optimisers = {p.name: Adam(p.parameters, phase_configs[p.name]) for p in phases}
         self.average = Average(self.model, config.average)
-        self.steps = 0
+        self.steps, self.began = 0, [0]
+        self.ends = stage_ends(phases, phase_configs)
         self._batches = config.accumulate * max(phase.repeats for phase in self.phases)
 
+    @property
+    def stage(self) -> int:
+        """The stage it is in."""
+        return len(self.began) - 1
+
     def step(self, draw: Draw, done: float) -> dict[str, Tensor]:
-        """Give every phase its turns.
+        """Give every phase of the stage its turns.
 
         Each of a phase's repeats sees fresh examples; phases begin with the same ones.
 
         Args:
             draw: Gives the batches.
-            done: Share of the training that is over, which sets the learning rates.
+            done: Share of the training that is over, which sets the stage and learning rates.
 
         Returns:
             The mean terms of each phase's last turn as "phase/term", and the norm of its
             gradient as "phase/gradient": scalars on the device, of this process's examples.
         """
+        self._come_to(stage_at(self.ends, done))
         self._reseed()
         first = self.steps * self._batches
         batches = [draw(first + i) for i in range(self._batches)]
         terms: dict[str, Tensor] = {}
-        for phase in self.phases:
-            rate = learning_rate(self.phase_configs[phase.name], self.steps, done)
+        within, steps = share_of_stage(self.ends, self.stage, done), self.steps - self.began[-1]
+        for phase in (phase for phase in self.phases if phase.stage == self.stage):
+            rate = learning_rate(self.phase_configs[phase.name], steps, within)
             for turn in range(phase.repeats):
                 start = turn * self.config.accumulate
                 terms |= self._turn(phase, batches[start : start + self.config.accumulate], rate)
@@ -76,6 +86,13 @@ class Learner:
         self.average.update(self.model)
         self.steps += 1
         return terms
+
+    def _come_to(self, stage: int) -> None:
+        """Begin the stages up to this one; what was trained stands still where its average is."""
+        if stage > self.stage:
+            self.average.settle(self.model)
+        while stage > self.stage:
+            self.began.append(self.steps)
 
     def _turn(self, phase: Phase, batches: list[Batch], rate: float) -> dict[str, Tensor]:
         optimiser = self.optimisers[phase.name]

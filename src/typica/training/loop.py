@@ -97,7 +97,7 @@ class Loop:
         task.advance(self.elapsed_s if self.settings.minutes else self.learner.steps)
         self._mark()
         while done < 1 and not asked:
-            self._window.append(self.learner.step(self.draw, done))
+            self._keep(self.learner.step(self.draw, done), task)
             before = self.elapsed_s
             # Every process must come to the same decisions, so they share one clock.
             self.elapsed_s, asked = self.processes.agree(
@@ -107,6 +107,18 @@ class Loop:
             done = share_done(self.settings, self.learner.steps, self.elapsed_s)
             self._look_up(interruption, task, ending=done >= 1 or bool(asked))
         return asked
+
+    def _keep(self, terms: dict[str, Tensor], task: Task) -> None:
+        """Keep the figures of a step; those of another stage are shown first."""
+        if self._window and terms.keys() != self._window[0].keys():
+            self._log(task, self.learner.steps - 1)
+            self._mark()
+            self.progress.say(f"step {self.learner.steps}: {', '.join(self._phases())} begins")
+        self._window.append(terms)
+
+    def _phases(self) -> list[str]:
+        """Return the names of the phases that take their turns now."""
+        return [one.name for one in self.learner.phases if one.stage == self.learner.stage]
 
     def _look_up(self, interruption: Interruption, task: Task, *, ending: bool) -> None:
         """Do what is due after a step."""
@@ -118,7 +130,7 @@ class Loop:
         }
         stale = self.elapsed_s - self._logged_at_s > TELL_EVERY_S
         if any(due.values()) or stale or _every(settings.log_every, step):
-            self._log(task)
+            self._log(task, step)
         if not any(due.values()):
             return
         if self.processes.first and not ending:
@@ -140,7 +152,7 @@ class Loop:
         """Begin to measure the speed anew, so that pauses do not count."""
         self._marked_s, self._marked_step = time.monotonic(), self.learner.steps
 
-    def _log(self, task: Task) -> None:
+    def _log(self, task: Task, step: int) -> None:
         """Write and show the means since the last line."""
         names = list(self._window[0])
         # One tensor for the whole window: a GPU is made to wait once, not at each step.
@@ -148,12 +160,12 @@ class Loop:
         values = self.processes.mean(values.float()).cpu().double()
         self._check(values)
         figures = dict(zip(names, values.mean(0).tolist(), strict=True))
-        steps = self.learner.steps - self._marked_step
+        steps = step - self._marked_step
         pace = steps * self.examples / max(1e-9, time.monotonic() - self._marked_s)
         figures |= _bits(figures)
         figures |= {"examples_per_s": pace, "seconds": self.elapsed_s}
         if self.record:
-            self.record.figures(self.learner.steps, figures)
+            self.record.figures(step, figures)
         task.show(**_shown(figures))
         self._window.clear()
         self._logged_at_s = self.elapsed_s

@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from typica.training.job import Job
 from typica.training.learner import Learner, own_randomness
 from typica.training.memory import Growth, SavedTensors, free_bytes
 from typica.training.processes import Processes
+from typica.training.settings import TrainingConfig
 
 MEASURED_S = 10.0  # steps are timed until so long has gone by ...
 MEASURED_STEPS = 5  # ... or so many were taken
@@ -78,44 +79,78 @@ class Plan:
 
 
 def measure(job: Job, device: torch.device) -> Plan:
-    """Run a step of a job on one example and, where memory allows, a few on whole batches."""
-    settings = job.settings
+    """Run a step of each stage on one example and, where memory allows, a few on whole batches."""
+    settings, rate = job.settings, job.corpus.rate
     training, batch = settings.training, settings.data.batch
     learner = Learner(job.model, job.phases, training, settings.phases, Processes(device))
-    crops = job.crops("train", seed=training.seed)
+    starts = [0.0, *learner.ends[:-1]]
     with own_randomness(device):
-        saved = SavedTensors(learner.model)
-        with saved:
-            one_s = _seconds(lambda: learner.step(lambda number: _first(crops.batch(number)), 0.0))
-        sizes = _sizes(learner)
-        sizes["activations_bytes"] = saved.peak * batch
-        free, memory = free_bytes(device), sum(sizes.values())
-        scaled = free is not None and memory > SPARE * free
-        with Growth(device) as growth:
-            step_s = one_s * batch if scaled else _step_seconds(learner, crops.batch)
-    working = None
-    if growth.peak is not None and not scaled:
-        working = max(0, growth.peak - sizes["activations_bytes"])
-    steps = training.steps
-    if training.minutes:
-        steps = min(steps, max(1, round(60 * training.minutes / step_s)))
-    audio_s = steps * batch * training.accumulate * settings.data.crop / job.corpus.rate
+        stages = [_measure_stage(job, learner, number, at) for number, at in enumerate(starts)]
+    shares = [end - start for start, end in zip(starts, learner.ends, strict=True)]
+    counts = _steps(training, stages, shares)
+    steps = max(1, round(sum(counts)))
+    training_s = sum(count * one.step_s for count, one in zip(counts, stages, strict=True))
+    samples = sum(count * one.crop for count, one in zip(counts, stages, strict=True))
+    audio_s = samples * batch * training.accumulate / rate
+    sizes = _sizes(learner) | {"activations_bytes": max(one.activations for one in stages)}
+    measured = [one.working for one in stages if one.working is not None]
+    working = max(measured) if len(measured) == len(stages) else None
     kept = sizes["weights_bytes"] + sizes["average_bytes"] + sizes["optimiser_bytes"]
     return Plan(
         parameters=sum(parameter.numel() for parameter in job.model.parameters()),
         **sizes,
         working_bytes=working,
-        memory_bytes=memory + (working or 0),
-        free_bytes=free,
+        memory_bytes=sum(sizes.values()) + (working or 0),
+        free_bytes=free_bytes(device),
         checkpoint_bytes=kept,
         disk_bytes=_disk_bytes(job, steps, kept, sizes["average_bytes"]),
-        step_s=step_s,
-        step_was_scaled=scaled,
+        step_s=training_s / steps,
+        step_was_scaled=any(one.scaled for one in stages),
         steps=steps,
-        training_s=steps * step_s,
+        training_s=training_s,
         audio_s=audio_s,
         epochs=audio_s / job.corpus.seconds("train"),
     )
+
+
+class _Stage(NamedTuple):
+    """What a stage takes: bytes, None where they could not be measured, and seconds a step."""
+
+    crop: int
+    activations: int
+    working: int | None
+    step_s: float
+    scaled: bool
+
+
+def _measure_stage(job: Job, learner: Learner, number: int, start: float) -> _Stage:
+    crops = job.crops("train", number, seed=job.settings.training.seed)
+    device, batch = learner.processes.device, job.settings.data.batch
+
+    def first(number: int) -> Batch:
+        return _first(crops.batch(number))
+
+    saved = SavedTensors(learner.model)
+    with saved:
+        one_s = _seconds(lambda: learner.step(first, start))
+    activations = saved.peak * batch
+    free, memory = free_bytes(device), sum(_sizes(learner).values()) + activations
+    scaled = free is not None and memory > SPARE * free
+    with Growth(device) as growth:
+        step_s = one_s * batch if scaled else _step_seconds(learner, crops.batch, start)
+    known = growth.peak is not None and not scaled
+    working = max(0, (growth.peak or 0) - activations) if known else None
+    return _Stage(crops.length, activations, working, step_s, scaled)
+
+
+def _steps(training: TrainingConfig, stages: list[_Stage], shares: list[float]) -> list[float]:
+    """Return the steps of each stage: shares are of the steps, or of the minutes if fewer."""
+    by_steps = [training.steps * share for share in shares]
+    if not training.minutes:
+        return by_steps
+    pairs = zip(stages, shares, strict=True)
+    by_time = [60 * training.minutes * share / stage.step_s for stage, share in pairs]
+    return min(by_steps, by_time, key=sum)
 
 
 def _first(batch: Batch) -> Batch:
@@ -150,11 +185,11 @@ def _bytes(tensors: Iterable[Tensor]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def _step_seconds(learner: Learner, draw: Callable[[int], Batch]) -> float:
+def _step_seconds(learner: Learner, draw: Callable[[int], Batch], done: float) -> float:
     """Return the median seconds of a step; the first, which warms up, counts only if slow."""
-    times = [_seconds(lambda: learner.step(draw, 0.0))]
+    times = [_seconds(lambda: learner.step(draw, done))]
     while sum(times) < MEASURED_S and len(times) <= MEASURED_STEPS:
-        times.append(_seconds(lambda: learner.step(draw, 0.0)))
+        times.append(_seconds(lambda: learner.step(draw, done)))
     return statistics.median(times[1:] or times)
 
 

@@ -93,6 +93,8 @@ class PhaseConfig(Config):
         betas: Decays of Adam's two averages.
         epsilon: Added to Adam's denominator.
         weight_decay: Pull of the weights towards zero.
+        share: What part of the training its stage takes, beside those of the other stages.
+        crop: Samples of an example in its stage; those of `data.crop` if None.
     """
 
     optimiser: Literal["adam", "adamw"] = "adam"
@@ -103,8 +105,12 @@ class PhaseConfig(Config):
     betas: tuple[float, ...] = (0.9, 0.999)
     epsilon: float = 1e-8
     weight_decay: float = 0.0
+    share: float = 1.0
+    crop: int | None = None
 
     def __post_init__(self) -> None:
+        if self.share <= 0 or (self.crop is not None and self.crop < 1):
+            raise ConfigError(f"share and crop must be above 0, got {self.share} and {self.crop}")
         if self.learning_rate <= 0:
             raise ConfigError(f"learning_rate must be above 0, got {self.learning_rate}")
         if self.final_learning_rate < 0:

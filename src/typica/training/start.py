@@ -18,7 +18,7 @@ from typica.engines.compiler import engine_for
 from typica.training import checkpoint
 from typica.training.held_out import held_out_bits
 from typica.training.job import Job
-from typica.training.learner import Learner
+from typica.training.learner import Draw, Learner
 from typica.training.loop import Judge, Loop, Sampler
 from typica.training.processes import Processes
 
@@ -32,12 +32,9 @@ def ready(job: Job, folder: Path, processes: Processes, progress: Progress = SIL
     settings = job.settings
     learner = Learner(job.model, job.phases, settings.training, settings.phases, processes)
     elapsed_s = go_on(folder, learner, progress)
-    crops = job.crops(
-        "train", seed=settings.training.seed, rank=processes.rank, world=processes.world
-    )
     return Loop(
         learner,
-        crops.batch,
+        _draw(job, learner, processes),
         settings.data.batch * settings.training.accumulate * processes.world,
         folder,
         job.config(),
@@ -67,6 +64,20 @@ def go_on(folder: Path, learner: Learner, progress: Progress = SILENT) -> float:
     if found:
         raise RunError(f"no checkpoint of {folder} is whole: --name another run")
     return 0.0
+
+
+def _draw(job: Job, learner: Learner, processes: Processes) -> Draw:
+    """Return what gives the batches of the stage that a learner is in."""
+    stages = [
+        job.crops(
+            *("train", stage),
+            seed=job.settings.training.seed,
+            rank=processes.rank,
+            world=processes.world,
+        )
+        for stage in range(1 + max(phase.stage for phase in job.phases))
+    ]
+    return lambda number: stages[learner.stage].batch(number)
 
 
 def _judge(job: Job, model: Model, device: torch.device, progress: Progress) -> Judge | None:
