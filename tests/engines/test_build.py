@@ -10,6 +10,7 @@ import pytest
 from filelock import FileLock
 
 from typica.core.files import digest
+from typica.core.kernels import kernels_home
 from typica.engines import build
 from typica.engines.build import NoCompilerError
 
@@ -20,7 +21,7 @@ EIGHT = 'extern "C" int number() { return 8; }'
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("TYPICA_CACHE", str(tmp_path / "cache"))
-    return build.kernels_home()
+    return kernels_home()
 
 
 @pytest.fixture

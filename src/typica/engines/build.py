@@ -19,6 +19,7 @@ from pathlib import Path
 
 from typica.core.errors import TypicaError
 from typica.core.files import DiskError, digest, replacing
+from typica.core.kernels import kernels_home
 
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-fno-math-errno", "-fPIC", "-shared")
 COMPILERS = ("c++", "g++", "clang++")
@@ -28,13 +29,6 @@ SUM = ".sha256"  # beside a library
 
 class NoCompilerError(TypicaError):
     """There is no C++ compiler, or the one there is fails."""
-
-
-def kernels_home() -> Path:
-    """Return the folder of compiled kernels: $TYPICA_CACHE, or the user's cache folder."""
-    from platformdirs import user_cache_path
-
-    return Path(os.environ.get("TYPICA_CACHE") or user_cache_path("typica")) / "kernels"
 
 
 @cache

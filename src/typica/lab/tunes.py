@@ -22,10 +22,10 @@ from torch.distributions import Categorical
 
 from typica.core.condition import Condition
 from typica.core.config import Config
+from typica.core.kernels import kernels_home
 from typica.core.model import AutoregressiveModel
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded_globally
-from typica.engines.build import kernels_home
 from typica.lab.ngrams import NGrams, nats_per_symbol
 from typica.score.abc.books import BOOKS, read_book
 from typica.score.abc.cleaning import Tune, clean_all

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from typica.core.errors import ConfigError, MissingFeatureError
-from typica.engines import build
+from typica.core.errors import ConfigError
+from typica.core.kernels import compiled
 from typica.engines.gated.job import Floats, Job
 from typica.engines.gated.layout import Weights, lay_out
 from typica.engines.gated.memory import LINE, streaming
@@ -93,36 +90,17 @@ class NumbaKernel:
 def _compiled() -> Any:
     """Return `run_streams` of numba_loop.py, compiled at its first call or read from the cache.
 
-    numba would look at the date of one file only: here a folder is named by all there is to it.
-    Where nothing can be kept, every process compiles for itself.
+    Raises:
+        MissingFeatureError: numba is not installed.
     """
-    try:
-        import numba
-    except ImportError as error:
-        raise MissingFeatureError("compiling without a C++ compiler", "numba", "numba") from error
-    from typica.engines.gated import numba_loop
-
-    told = hashlib.blake2b(numba.__version__.encode(), digest_size=12)
-    for name in SOURCES:
-        told.update(files("typica.engines.gated").joinpath(name).read_bytes())
-    folder = build.kernels_home() / f"numba-{told.hexdigest()}"
-    compiled: Any = numba.njit(error_model="numpy", nogil=True)(numba_loop.run_streams)
-    config: Any = numba.config
-    kept, config.CACHE_DIR = config.CACHE_DIR, str(folder)
-    try:
-        if _is_writable(folder):  # else numba would write beside its source
-            compiled.enable_caching()
-    finally:
-        config.CACHE_DIR = kept
-    return compiled
-
-
-def _is_writable(folder: Path) -> bool:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return False
-    return os.access(folder, os.W_OK)
+    return compiled(
+        "typica.engines.gated.numba_loop",
+        "run_streams",
+        [files("typica.engines.gated").joinpath(name).read_bytes() for name in SOURCES],
+        needed_for="compiling without a C++ compiler",
+        error_model="numpy",
+        nogil=True,
+    )
 
 
 def _block(job: Job) -> Any:
