@@ -1,9 +1,9 @@
 """The events of a standard MIDI file, as columns.
 
 Where an event ends is computed for every byte at once, as if one began there; then the events are
-walked from the first to the last. That is some 15 times faster than pretty_midi, which reads them
-one by one; symusic, in C++, is 20 times faster still, but it loses the channels of notes and leaves
-out those that are never released (benchmarks/scores.py).
+walked from the first to the last. That is some 15 times as fast as pretty_midi, which reads them
+one by one. `midi_kernel` is faster yet, once it is compiled. symusic, in C++, would be faster than
+both, but it loses the channels of notes and leaves out those that are never released.
 
 Source: The Complete MIDI 1.0 Detailed Specification (1996), Standard MIDI Files 1.0.
 """
@@ -24,7 +24,7 @@ _Numbers = NDArray[np.int64]
 
 # A file that sets no tempo has this one, says the standard: 120 quarters a minute.
 _TEMPO_US = 500_000
-_META, _TEMPO, _END_OF_TRACK = 0xFF, 0x51, 0x2F
+_META, _TEMPO, _END_OF_TRACK, _METRE, _KEY, _CHANNEL_PREFIX = 0xFF, 0x51, 0x2F, 0x58, 0x59, 0x20
 # How far behind the end of a track a number may be looked for: nothing there counts.
 _PADDING = 16
 
@@ -56,17 +56,11 @@ def read_events(data: bytes) -> Events:
         DataError: It is not a MIDI file, is damaged, or counts time in frames of film; the message
             is the reason alone.
     """
-    ticks_per_quarter, chunks = _chunks(data)
-    tracks = [_read_track(np.frombuffer(chunk, np.uint8)) for chunk in chunks]
-    if not tracks:
-        raise _unreadable("it has no tracks")
-    track = _Track(*map(np.concatenate, zip(*tracks, strict=True)))
-    order = np.argsort(track.tick, kind="stable")
-    time_s = _seconds(track.tick[order], track.tempo_us[order], ticks_per_quarter)
-    sounding = track.status[order] < 0xF0
-    rows = order[sounding]
+    track, ticks_per_quarter = _joined_tracks(data)
+    time_s = _seconds(track.tick, track.tempo_us, ticks_per_quarter)
+    rows = track.status < 0xF0
     return Events(
-        time_s=time_s[sounding],
+        time_s=time_s[rows],
         kind=track.status[rows] >> np.uint8(4),
         channel=track.status[rows] & np.uint8(15),
         first=track.first[rows],
@@ -75,32 +69,102 @@ def read_events(data: bytes) -> Events:
     )
 
 
+class Signs(NamedTuple):
+    """What a file says about how its notes are written, and what of it is read by nobody here.
+
+    Attributes:
+        second: Times at which a tempo begins, from 0 on, rising.
+        quarter: How many quarters have passed there.
+        quarters_per_s: The tempo from there on.
+        metre: Of the first time signature, as (6, 8); None where there is none.
+        sharps: Of the first key signature, flats below 0; None where there is none.
+        bends: How many pitch bends and pressures there are.
+        words: How many names, words and marks there are.
+    """
+
+    second: NDArray[np.float64]
+    quarter: NDArray[np.float64]
+    quarters_per_s: NDArray[np.float64]
+    metre: tuple[int, int] | None
+    sharps: int | None
+    bends: int
+    words: int
+
+    def quarters(self, time_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how many quarters have passed at given times."""
+        row = np.searchsorted(self.second, time_s, side="right") - 1
+        return self.quarter[row] + (time_s - self.second[row]) * self.quarters_per_s[row]
+
+
+def read_signs(data: bytes) -> Signs:
+    """Read tempi, the first metre and key, and count what `read_events` leaves out.
+
+    Raises:
+        DataError: As from `read_events`.
+    """
+    track, ticks_per_quarter = _joined_tracks(data)
+    time_s = _seconds(track.tick, track.tempo_us, ticks_per_quarter)
+    rows = np.flatnonzero(track.tempo_us)
+    tempo_us = np.concatenate([[_TEMPO_US], track.tempo_us[rows]])
+    quarter = np.concatenate([[0.0], track.tick[rows] / ticks_per_quarter])
+    kind = track.status >> np.uint8(4)
+    meta = track.status == _META
+    metres, keys = (
+        track.told[meta & (track.first == sign) & (track.second == size)]
+        for sign, size in ((_METRE, 4), (_KEY, 2))
+    )
+    return Signs(
+        second=np.concatenate([[0.0], time_s[rows]]),
+        quarter=quarter,
+        quarters_per_s=1e6 / tempo_us,
+        metre=(int(metres[0] >> 16), 1 << int(metres[0] >> 8 & 0xFF)) if metres.size else None,
+        sharps=(int(keys[0] >> 16) ^ 0x80) - 0x80 if keys.size else None,
+        bends=int(np.isin(kind, (0xA, 0xD, 0xE)).sum()),
+        words=int((meta & (track.first > 0) & (track.first < _CHANNEL_PREFIX)).sum()),
+    )
+
+
+def _joined_tracks(data: bytes) -> tuple[_Track, int]:
+    """Return the events of all tracks in order of time, and the ticks of a quarter."""
+    ticks_per_quarter, places = tracks_of(data)
+    content = np.frombuffer(data, np.uint8)
+    tracks = [_read_track(content[start:stop]) for start, stop in places]
+    if not tracks:
+        raise _unreadable("it has no tracks")
+    track = _Track(*map(np.concatenate, zip(*tracks, strict=True)))
+    order = np.argsort(track.tick, kind="stable")
+    return _Track(*(column[order] for column in track)), ticks_per_quarter
+
+
 def _unreadable(reason: str) -> DataError:
     return DataError(f"not a MIDI file that can be read: {reason}")
 
 
-def _chunks(data: bytes) -> tuple[int, list[bytes]]:
-    """Return the ticks of a quarter, and what the tracks hold."""
+def tracks_of(data: bytes) -> tuple[int, list[tuple[int, int]]]:
+    """Return the ticks of a quarter, and where each track begins and ends.
+
+    Raises:
+        DataError: As from `read_events`.
+    """
     if data[:4] != b"MThd" or len(data) < 14:
         raise _unreadable("it does not begin with a header")
     length, kind, count, division = struct.unpack(">IHHH", data[4:14])
     if kind > 1 or not 0 < division < 0x8000:
         raise DataError("MIDI files of format 2 or with time in frames are not supported")
-    found = list(_split(data, 8 + length))
-    tracks = [chunk for name, chunk in found if name == b"MTrk"]
+    tracks = [(start, stop) for name, start, stop in _chunks(data, 8 + length) if name == b"MTrk"]
     if len(tracks) < count:
         raise _unreadable(f"it holds {len(tracks)} of its {count} tracks")
     return division, tracks
 
 
-def _split(data: bytes, place: int) -> Iterator[tuple[bytes, bytes]]:
-    """Yield names and contents of the chunks; those of unknown names are to be passed over."""
+def _chunks(data: bytes, place: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield names and places of the chunks; those of unknown names are to be passed over."""
     while place + 8 <= len(data):
         name, length = data[place : place + 4], int.from_bytes(data[place + 4 : place + 8])
         place += 8
         if name == b"MTrk" and place + length > len(data):
             raise _unreadable("it ends within a track")
-        yield name, data[place : place + length]
+        yield name, place, min(place + length, len(data))
         place += length
 
 
@@ -112,6 +176,7 @@ class _Track(NamedTuple):
     first: _Bytes
     second: _Bytes
     tempo_us: _Numbers  # 0 but where a tempo is set
+    told: _Numbers  # of messages that do not sound: three bytes behind kind and length, joined
 
 
 class _Layout(NamedTuple):
@@ -218,11 +283,11 @@ def _columns(track: _Bytes, layout: _Layout, places: _Numbers, status: _Bytes) -
     wrong = (first >= 0x80) | ((second >= 0x80) & ~_has_one_data_byte(status))
     if np.any(wrong & sounding):
         raise _unreadable("a data byte is above 127")
+    high, middle, low = (track[data + index].astype(np.int64) for index in (2, 3, 4))
+    told = np.where(sounding, 0, high << 16 | middle << 8 | low)
     sets_tempo = (status == _META) & (first == _TEMPO) & (second == 3)
-    high, middle, low = (track[data[sets_tempo] + index].astype(np.int64) for index in (2, 3, 4))
-    tempo_us = np.zeros(len(places), np.int64)
-    tempo_us[sets_tempo] = high << 16 | middle << 8 | low
-    return _Track(np.cumsum(layout.number[places]), status, first, second, tempo_us)
+    tempo_us = np.where(sets_tempo, told, 0)
+    return _Track(np.cumsum(layout.number[places]), status, first, second, tempo_us, told)
 
 
 def _seconds(tick: _Numbers, tempo_us: _Numbers, ticks_per_quarter: int) -> NDArray[np.float64]:
