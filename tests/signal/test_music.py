@@ -2,32 +2,9 @@
 
 import math
 
-import pytest
-import torch
-
-from typica.core.errors import MissingFeatureError
 from typica.signal.constant_q import ConstantQ
 from typica.signal.phase import accumulated_phase, instantaneous_frequency, with_phase
-from typica.signal.resample import resample
 from typica.signal.spectrum import istft, stft
-
-
-@pytest.fixture(scope="module")
-def piano():
-    from typica.score.notes import Note, Notes
-    from typica.score.synthesis import RATE, render
-
-    chords = [(48, 60, 64, 67), (45, 57, 60, 69), (43, 59, 62, 67), (48, 55, 64, 72)]
-    notes = [
-        Note(pitch, 0.6 * index, 0.6 * index + 0.55, 90, 0)
-        for index, chord in enumerate(chords)
-        for pitch in chord
-    ]
-    try:
-        audio = render(Notes.of(notes))
-    except MissingFeatureError as error:
-        pytest.skip(str(error))
-    return resample(torch.from_numpy(audio[:, 0].copy()), RATE, 16000)
 
 
 def ratio_db(audio, back):

@@ -16,12 +16,14 @@ import torch
 from torch import Tensor
 
 from typica.core.errors import ConfigError, ShapeError
+from typica.signal.representation import Representation
+from typica.signal.spectrum import check_audio
 
 LOWEST = 32.703195662574829  # hertz: C1
 NARROWEST = 4  # bins of the whole spectrum that the narrowest window spans, at least
 
 
-class ConstantQ:
+class ConstantQ(Representation):
     """A constant-Q spectrum and its inverse, for any length of audio.
 
     A band's coefficients are the analytic signal of what sounds there, every `hop` samples: a
@@ -40,6 +42,8 @@ class ConstantQ:
         ConfigError: There is no bin below half the rate, or the hop is so long that the inverse
             would not exist.
     """
+
+    kind = "constant-q"
 
     def __init__(
         self, rate: int, *, per_octave: int = 36, lowest: float = LOWEST, hop: int | None = None
@@ -68,6 +72,10 @@ class ConstantQ:
         steps = torch.arange(self.bins, dtype=torch.float64) / self.per_octave
         return self.lowest * 2**steps
 
+    def shape(self, length: int) -> tuple[int, ...]:
+        """Return bands and frames of so many samples."""
+        return self.bins + 2, self.frames(length)
+
     def encode(self, audio: Tensor) -> Tensor:
         """Return the coefficients of audio.
 
@@ -79,11 +87,7 @@ class ConstantQ:
             audio is filled up until the narrowest window spans some bins. Frame m stands at
             sample m hop.
         """
-        if audio.dtype not in (torch.float32, torch.float64) or not audio.numel():
-            raise ShapeError(
-                f"a constant-Q spectrum is taken of float32 or float64 samples, at least one; got "
-                f"{audio.dtype} of shape {tuple(audio.shape)}"
-            )
+        check_audio(audio)
         frames = self.frames(audio.shape[-1])
         places, slots, windows, _ = self._windows(frames, audio)
         spectrum = torch.fft.rfft(audio, frames * self.hop)
@@ -107,7 +111,7 @@ class ConstantQ:
             ShapeError: The coefficients are not those of so much audio.
         """
         frames = self.frames(length)
-        if tuple(coefficients.shape[-2:]) != (self.bins + 2, frames):
+        if tuple(coefficients.shape[-2:]) != self.shape(length):
             raise ShapeError(
                 f"{length} samples have constant-Q coefficients of shape (..., {self.bins + 2}, "
                 f"{frames}); got {tuple(coefficients.shape)}"
@@ -170,6 +174,7 @@ class _Windows(NamedTuple):
 
 
 @lru_cache(maxsize=4)
+@torch.inference_mode(False)  # what is kept must serve training, wherever it was first asked for
 def _windows(rate: int, per_octave: int, lowest: float, hop: int, frames: int) -> _Windows:
     """Return the windows of a transform in float64."""
     transform = ConstantQ(rate, per_octave=per_octave, lowest=lowest, hop=hop)

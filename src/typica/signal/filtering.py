@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from typica.core.errors import ConfigError, ShapeError
+from typica.signal.overlap import overlap_add
 
 
 def convolve(audio: Tensor, response: Tensor) -> Tensor:
@@ -96,7 +97,7 @@ def filter_frames(audio: Tensor, magnitudes: Tensor, *, hop: int) -> Tensor:
     response = torch.fft.irfft(magnitudes.mT.to(audio.dtype), 2 * half).roll(half, -1)
     response = response * torch.hann_window(2 * half, dtype=audio.dtype, device=audio.device)
     ringing = convolve(audio.unflatten(-1, (frames, hop)), response)
-    return _overlap(ringing, hop)[..., half : half + frames * hop]
+    return overlap_add(ringing, hop)[..., half : half + frames * hop]
 
 
 def filtered_noise(
@@ -117,15 +118,3 @@ def filtered_noise(
         device=magnitudes.device,
     )
     return filter_frames(2 * noise - 1, magnitudes, hop=hop)
-
-
-def _overlap(pieces: Tensor, hop: int) -> Tensor:
-    """Add pieces (..., frames, size) that begin every `hop` samples, differentiably."""
-    *batch, frames, size = pieces.shape
-    folded = torch.nn.functional.fold(
-        pieces.reshape(-1, frames, size).mT,
-        output_size=(1, (frames - 1) * hop + size),
-        kernel_size=(1, size),
-        stride=(1, hop),
-    )
-    return folded.reshape(*batch, -1)

@@ -42,6 +42,7 @@ def mel_to_hertz(mel: Tensor, formula: Formula = "slaney") -> Tensor:
 
 
 @cache
+@torch.inference_mode(False)  # what is kept must serve training, wherever it was first asked for
 def mel_filters(
     rate: int,
     *,

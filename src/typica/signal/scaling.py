@@ -9,6 +9,7 @@ from typica.core.errors import ConfigError
 from typica.signal.spectrum import decibels
 
 SMALLEST = 1e-5  # natural logarithm's floor, as in Tacotron 2 and WaveGlow
+SHIFT = 1e-6
 LOWEST_DB, REFERENCE_DB = -100.0, 20.0
 
 
@@ -23,6 +24,19 @@ def log_magnitudes(magnitudes: Tensor, *, smallest: float = SMALLEST) -> Tensor:
 def exp_magnitudes(logarithms: Tensor) -> Tensor:
     """Undo `log_magnitudes`, for magnitudes that were not below its floor."""
     return logarithms.exp()
+
+
+def shifted_log(magnitudes: Tensor, *, shift: float = SHIFT) -> Tensor:
+    """Return ln(M + shift): finite at 0, and undone by `shifted_exp`.
+
+    Source: Engel et al. 2019, https://arxiv.org/abs/1902.08710 (GANSynth), its released code.
+    """
+    return (magnitudes + _positive(shift)).log()
+
+
+def shifted_exp(logarithms: Tensor, *, shift: float = SHIFT) -> Tensor:
+    """Undo `shifted_log`; what would be less than 0 is 0."""
+    return (logarithms.exp() - _positive(shift)).clamp(min=0)
 
 
 def unit_decibels(

@@ -31,11 +31,7 @@ def stft(audio: Tensor, *, window: int = WINDOW, hop: int = HOP) -> Tensor:
         ShapeError: There are no samples, or they are no 32- or 64-bit floats.
     """
     check_sizes(window, hop)
-    if audio.dtype not in (torch.float32, torch.float64) or not audio.numel():
-        raise ShapeError(
-            f"a short-time spectrum is taken of float32 or float64 samples, at least one; got "
-            f"{audio.dtype} of shape {tuple(audio.shape)}"
-        )
+    check_audio(audio)
     flat = audio.reshape(-1, audio.shape[-1])
     spectrum = torch.stft(
         flat,
@@ -109,6 +105,19 @@ def convergence_db(audio: Tensor, magnitudes: Tensor, *, window: int, hop: int) 
     """
     distance = torch.linalg.matrix_norm(magnitude(audio, window=window, hop=hop) - magnitudes)
     return 20 * (distance / torch.linalg.matrix_norm(magnitudes)).log10()
+
+
+def check_audio(audio: Tensor) -> None:
+    """Refuse what no spectrum is taken of.
+
+    Raises:
+        ShapeError: There are no samples, or they are no 32- or 64-bit floats.
+    """
+    if audio.dtype not in (torch.float32, torch.float64) or not audio.numel() or not audio.ndim:
+        raise ShapeError(
+            f"a spectrum is taken of audio (..., time), at least one sample, float32 or float64; "
+            f"got {audio.dtype} of shape {tuple(audio.shape)}"
+        )
 
 
 def check_sizes(window: int, hop: int) -> None:
