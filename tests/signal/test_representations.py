@@ -18,6 +18,7 @@ SETTINGS = {
     "stft": {"window": 512, "hop": 120},
     "magnitude-phase": {"window": 512, "hop": 128},
     "instantaneous-frequency": {"window": 512, "hop": 128},
+    "magnitude": {"window": 512, "hop": 128, "iterations": 8},
     "log-mel": {"rate": 16000, "bands": 40, "window": 512, "hop": 128},
     "constant-q": {"rate": 16000, "per_octave": 12, "lowest": 65.4},
 }
@@ -94,16 +95,16 @@ def test_one_that_is_not_exact_loses_no_more_than_it_says(kind, piano):
     assert KEPT_DB[kind.kind] < float(signal_to_noise_db(piano, back)) < KEPT_DB[kind.kind] + 12
 
 
-def test_a_mel_spectrum_is_found_again_and_the_audio_is_not(piano):
-    kind = representation("log-mel", rate=16000)
+@pytest.mark.parametrize(("name", "within_db"), [("magnitude", -20), ("log-mel", -8.5)])
+def test_without_phase_magnitudes_are_found_again_and_the_audio_is_not(name, within_db, piano):
+    kind = representation(name, **({"rate": 16000} if name == "log-mel" else {}))
     sizes = {"window": kind.window, "hop": kind.hop}
 
     back = kind.decode(kind.encode(piano), length=len(piano))
 
     assert "phase" in kind.lost
     assert float(signal_to_noise_db(piano, back)) < 3
-    assert float(convergence_db(back, magnitude(piano, **sizes), **sizes)) < -8
-    assert (kind.encode(back) - kind.encode(piano)).abs().mean() < 0.3
+    assert float(convergence_db(back, magnitude(piano, **sizes), **sizes)) < within_db
 
 
 @over(ALL)

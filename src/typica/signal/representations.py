@@ -8,7 +8,7 @@ from typing import Any
 from typica.core.errors import ConfigError, did_you_mean
 from typica.signal.constant_q import ConstantQ
 from typica.signal.levels import MuLaw, Pcm, RoundedMuLaw
-from typica.signal.log_mel import LogMel
+from typica.signal.phaseless import LogMel, Magnitude
 from typica.signal.representation import Representation
 from typica.signal.short_time import MagnitudeAndFrequency, MagnitudeAndPhase, ShortTimeSpectrum
 
@@ -19,6 +19,7 @@ _CLASSES: tuple[type[Representation], ...] = (
     ShortTimeSpectrum,
     MagnitudeAndPhase,
     MagnitudeAndFrequency,
+    Magnitude,
     LogMel,
     ConstantQ,
 )

@@ -18,8 +18,8 @@ from typica.signal.spectrum import HOP, WINDOW, check_sizes, istft, stft
 from typica.signal.spectrum_blocks import istft_blocks, stft_blocks
 
 
-@dataclass(frozen=True)
-class ShortTime(BlockEncoder, BlockDecoder):
+@dataclass(frozen=True, kw_only=True)
+class ShortTime(BlockEncoder):
     """What all short-time spectra have in common.
 
     Attributes:
@@ -41,7 +41,7 @@ class ShortTime(BlockEncoder, BlockDecoder):
         return self.window // 2 + 1, length // self.hop + 1
 
 
-class ShortTimeSpectrum(ShortTime):
+class ShortTimeSpectrum(ShortTime, BlockDecoder):
     """The complex short-time spectrum itself: (..., time) to (..., bins, frames), complex."""
 
     kind = "stft"
@@ -65,8 +65,8 @@ class ShortTimeSpectrum(ShortTime):
         return istft_blocks(codes, length=length, window=self.window, hop=self.hop)
 
 
-@dataclass(frozen=True)
-class Polar(ShortTime):
+@dataclass(frozen=True, kw_only=True)
+class Polar(ShortTime, BlockDecoder):
     """Two real numbers a bin: ln(magnitude + shift), and one that tells the phase.
 
     Attributes:
