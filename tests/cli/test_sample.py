@@ -75,7 +75,7 @@ def told(make_run, monkeypatch):
         return {"roll": Track(torch.zeros(len(recordings), 4, -(-length // 64)), RATE / 64)}
 
     corpus = SimpleNamespace(labels=[], recordings=lambda: [recording], condition=condition)
-    monkeypatch.setattr("typica.actions.conditions.open_corpus", lambda path: corpus)
+    monkeypatch.setattr("typica.actions.conditions.corpus_of", lambda run: corpus)
     return make_run("told", local="roll", local_channels=4, hop=64)
 
 

@@ -185,6 +185,20 @@ def test_classes_are_those_of_the_recordings(tmp_path, write):
         assert [one.label for one in matches] == [label]
 
 
+def test_classes_beside_the_label_are_told_too(tmp_path, memory):
+    source = memory({f"{n}": np.sin(np.arange(8000) * (n + 1) / 99) for n in range(8)})
+    source.class_names = ("pitch",)
+    plain = source.open
+    source.open = lambda item: plain(item)._replace(facts={"pitch": 60 + int(item.id) % 3})
+    corpus = prepare(source, tmp_path / "corpus", normalise="none", minimum_s=0, workers=1)
+
+    batch = Crops(corpus, "train", length=8000, batch=6, names=("pitch",)).batch(0)
+
+    for audio, told in zip(batch["audio"], batch["condition"]["pitch"].values, strict=True):
+        (one,) = [one for one in corpus.recordings() if torch.equal(corpus.audio(one), audio)]
+        assert told == int(one.id) % 3
+
+
 def test_an_empty_split_is_refused(ramps):
     with pytest.raises(DataError, match="^the corpus 'ramps' has no recording in its test split$"):
         Crops(ramps(50), "test", length=10, batch=1)

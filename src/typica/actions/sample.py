@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,6 +61,7 @@ def sample(
     prompt: Path | None = None,
     normalise_prompt: bool = True,
     label: str | None = None,
+    conditions: Sequence[str] = (),
     like: str | None = None,
     out: Path = Path("samples"),
     device: str = "auto",
@@ -86,6 +87,7 @@ def sample(
         normalise_prompt: Make it as loud as the run's recordings were made; False for an
             excerpt of one of them, which is as loud as it should be.
         label: Class to draw, for a run that is told labels.
+        conditions: Classes that it is told besides, as in "pitch=60".
         like: Recording of the run's corpus whose frames to follow, for a run that is told any.
         out: Folder for the files.
         device: Where to compute.
@@ -104,7 +106,15 @@ def sample(
     past_length = 0 if past is None else past.shape[-1]
     length = max(1, round(seconds * opened.rate))
     rows = planned.rows(count)
-    condition = condition_for(opened, rows, length, prompt=past_length, label=label, like=like)
+    condition = condition_for(
+        opened,
+        rows,
+        length,
+        prompt=past_length,
+        label=label,
+        conditions=conditions,
+        like=like,
+    )
     if isinstance(planned.plan, Decoder) and planned.plan.by_module and weights != "float32":
         raise ConfigError(f"{planned.plan.name} takes the module's own steps, in float32")
     engine = engine_for(opened.model, weights=weights, backend=backend, say=progress.say)
@@ -128,7 +138,7 @@ def sample(
     audio = _after(past, drawn.audio.cpu())
     how = f"{planned}, {note}" if note else str(planned)
     asked = {"strategy": how, "temperature": planned.temperature, "seed": seed}
-    asked |= {"label": label, "like": like}
+    asked |= {"label": label, "conditions": list(conditions), "like": like}
     made = {"run": str(opened.path), "prompt": str(prompt or ""), "prompt_s": prompt_s}
     about = asked | {"engine": drawn.engine} | made
     files = _write(out, f"{opened.name}-seed{seed}", audio, opened.rate, about, drawn)

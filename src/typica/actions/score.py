@@ -66,6 +66,7 @@ def score(
     files: Sequence[str | Path],
     *,
     label: str | None = None,
+    conditions: Sequence[str] = (),
     device: str = "auto",
     progress: Progress = SILENT,
 ) -> Scores:
@@ -77,6 +78,7 @@ def score(
         run: A run or one of its checkpoints.
         files: Sound files.
         label: Class that they are taken to be of, for a run that is told labels.
+        conditions: Other classes that they are taken to be of, as in "pitch=60".
         device: Where to compute.
         progress: Hears how far it is, and what was refused.
 
@@ -88,7 +90,7 @@ def score(
     model = opened.model
     if not isinstance(model, ExplicitModel):
         raise RunError(f"{opened.system} has no density: it can be sampled, not scored")
-    condition = _condition(opened, label)
+    condition = _condition(opened, label, conditions)
     scores, refused = [], {}
     with progress.task("scoring", total=len(files), unit="files") as task:
         for file in files:
@@ -112,7 +114,7 @@ def _tell(refused: dict[str, str], count: int, progress: Progress) -> None:
         raise DataError(f"none of the {count} files can be scored: the reasons are above")
 
 
-def _condition(run: Run, label: str | None) -> Condition | None:
+def _condition(run: Run, label: str | None, conditions: Sequence[str]) -> Condition | None:
     """Return what the run is told beside a recording."""
     dense = [name for name, need in run.model.needs.items() if need.hop is not None]
     if dense:
@@ -120,7 +122,7 @@ def _condition(run: Run, label: str | None) -> Condition | None:
             f"{run.name} is told {', '.join(dense)} beside the audio, which sound files do not "
             f"hold: `typica evaluate` scores recordings of its corpus"
         )
-    return condition_for(run, 1, 0, label=label)
+    return condition_for(run, 1, 0, label=label, conditions=conditions)
 
 
 @torch.no_grad()

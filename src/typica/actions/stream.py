@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from typica.actions.conditions import condition_for
 from typica.actions.decode import Planned, plan_for
 from typica.actions.precision import measure_precision
 from typica.actions.prompt import read_prompt
+from typica.core.condition import Condition
 from typica.core.engine import Engine, check_draw
 from typica.core.errors import ConfigError, RunError, TypicaError
 from typica.core.files import check_writable, write_json
@@ -49,6 +50,7 @@ class Music:
         label: Class to draw, for a run that is told labels.
         state: Folder that another stream was told to save its state to: this one goes on from it.
         monitor: Whether to watch for silence, loops and noise, and to go back where they begin.
+        conditions: Classes that it is told besides the label, as in "pitch=60".
     """
 
     temperature: float | None = None
@@ -58,6 +60,7 @@ class Music:
     label: str | None = None
     state: Path | None = None
     monitor: bool = True
+    conditions: Sequence[str] = ()
 
     def check(self) -> None:
         """Refuse what contradicts itself, and a state that is none.
@@ -69,8 +72,12 @@ class Music:
         plan_from(self.strategy or "ancestral")
         if self.state is not None:
             check_bookmark(self.state)
-        given = {"--prompt": self.prompt, "--label": self.label}
-        for option in (name for name, value in given.items() if value is not None):
+        given = {
+            "--prompt": self.prompt is not None,
+            "--label": self.label is not None,
+            "--condition": bool(self.conditions),
+        }
+        for option in (name for name, is_given in given.items() if is_given):
             if self.state is not None:
                 raise ConfigError(f"--state goes on as that stream began: leave {option} out")
 
@@ -240,12 +247,16 @@ def _perform(
         temperature=planned.temperature,
         strategy=planned.strategy,
         generator=music.generator(run.device),
-        condition=condition_for(run, 1, 1, label=music.label) if begins else None,
+        condition=_condition(run, music) if begins else None,
         prompt=read_prompt(run, music.prompt),
         state=music.state,
         monitor=music.monitor,
         progress=progress,
     )
+
+
+def _condition(run: Run, music: Music) -> Condition | None:
+    return condition_for(run, 1, 1, label=music.label, conditions=music.conditions)
 
 
 def _head(run: Run, engine: Engine, music: Music, planned: Planned) -> dict[str, Any]:

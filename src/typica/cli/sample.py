@@ -53,6 +53,12 @@ def sample(
         Path | None, typer.Option(help="A recording to go on from; it begins each clip.")
     ] = None,
     label: Annotated[str | None, typer.Option(help="Class to draw, where a run has any.")] = None,
+    conditions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--condition", help="Another class that a run is told, as in pitch=60; may be repeated."
+        ),
+    ] = None,
     like: Annotated[
         str | None, typer.Option(help="Recording of the corpus whose notes or frames to follow.")
     ] = None,
@@ -83,6 +89,8 @@ def sample(
       typica sample chorales --strategy beam --width 8 --seconds 2
 
       typica sample chorales --seconds 60 --weights bfloat16
+
+      typica sample notes --seconds 4 --condition pitch=60 --condition instrument=flute
     """
     import sys
 
@@ -108,6 +116,7 @@ def sample(
         seed=seed,
         prompt=prompt,
         label=label,
+        conditions=conditions or (),
         like=like,
         out=out,
         device=device,

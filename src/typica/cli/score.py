@@ -15,6 +15,10 @@ def score(
     run: Annotated[str, Argument(help="A run, by name or folder, or one of its checkpoints.")],
     files: Annotated[list[Path], Argument(help="Sound files.")],
     label: Annotated[str | None, Option(help="Their class, where a run has any.")] = None,
+    conditions: Annotated[
+        list[str] | None,
+        Option("--condition", help="Another class of theirs, as in pitch=60; may be repeated."),
+    ] = None,
     device: Annotated[str, Option(help="auto, cpu, cuda or mps.")] = "auto",
     as_json: Annotated[bool, Option("--json", help="Print JSON for a program.")] = False,
 ) -> None:
@@ -34,7 +38,9 @@ def score(
     from typica.actions.score import score as act
     from typica.cli._bars import Bars
 
-    scores = act(run, files, label=label, device=device, progress=Bars())
+    scores = act(
+        run, files, label=label, conditions=conditions or (), device=device, progress=Bars()
+    )
     print(json.dumps(asdict(scores), indent=2) if as_json else _table(scores))
 
 

@@ -51,6 +51,12 @@ def stream(
     ] = None,
     prompt: Annotated[Path | None, Option(help="A recording to go on from.")] = None,
     label: Annotated[str | None, Option(help="Class to draw, where a run has any.")] = None,
+    conditions: Annotated[
+        list[str] | None,
+        Option(
+            "--condition", help="Another class that a run is told, as in pitch=60; may be repeated."
+        ),
+    ] = None,
     state: Annotated[
         Path | None, Option(help="Go on where a stream stopped that was told --save-state.")
     ] = None,
@@ -103,7 +109,7 @@ def stream(
         Destination(out, format_, segment_seconds, keep),
         http=http,
         seconds=seconds,
-        music=Music(temperature, strategy, seed, prompt, label, state, monitor),
+        music=Music(temperature, strategy, seed, prompt, label, state, monitor, conditions or ()),
         computing=Computing(device, weights, engine, threads),
         leaving=Traces(report, save_state),
         progress=Bars(),

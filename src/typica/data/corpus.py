@@ -117,6 +117,11 @@ class Corpus:
         """The facts that are classes beside the label, by name, with their values in order."""
         return self.info.get("classes", {})
 
+    @property
+    def values(self) -> dict[str, list[Fact]]:
+        """The classes of each condition that is told once, by name: of the label and others."""
+        return {LABEL: list(self.labels), **self.classes} if self.labels else self.classes
+
     def recordings(self, split: str | None = None) -> list[Recording]:
         """List the recordings of a split, or all."""
         return [one for one in self._recordings if split in (None, one.split)]

@@ -9,7 +9,7 @@ import numpy as np
 
 from typica.core.errors import DataError
 from typica.core.phase import Batch
-from typica.data.corpus import LABEL, Corpus, Recording
+from typica.data.corpus import Corpus, Recording
 
 
 class Crops:
@@ -32,7 +32,7 @@ class Crops:
         seed: Of the draws.
         rank: Number of this process.
         world: Processes that share the work.
-        names: What the model is told: "label", or dense tracks of the corpus.
+        names: What the model is told: "label" or another class, or dense tracks of the corpus.
 
     Raises:
         DataError: The split is empty, or the corpus has no such track.
@@ -57,7 +57,7 @@ class Crops:
         corpus.check_names(names)
         self.length, self.context, self.count = length, context, batch
         self.seed, self.rank, self.world, self.names = seed, rank, world, tuple(names)
-        self.hop = math.lcm(*(corpus.hop(name) for name in names if name != LABEL))
+        self.hop = math.lcm(*(corpus.hop(name) for name in names if name in corpus.tracks))
         self._is_padded = min(recording.length for recording in self.recordings) < length
         self._ends = np.cumsum([recording.length for recording in self.recordings])
 

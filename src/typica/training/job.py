@@ -89,6 +89,7 @@ class Job:
                 "licence": corpus.licence,
                 "normalise": corpus.info.get("normalise"),
                 "seconds": round(corpus.seconds("train"), 1),
+                **self._classes(),
             },
             "model": self.model.config.to_dict(),
             "data": settings.data.to_dict(),
@@ -96,6 +97,12 @@ class Job:
             "sampling": settings.sampling.to_dict(),
             **optimisation,
         }
+
+    def _classes(self) -> dict[str, Any]:
+        """Return what the classes are called that the model is told, if it is told any."""
+        needs = self.model.needs
+        told = {name: values for name, values in self.corpus.values.items() if name in needs}
+        return {"classes": told} if told else {}
 
 
 def describe(
@@ -201,8 +208,7 @@ def check_needs(model: Model, corpus: Corpus) -> None:
 
 def corpus_offers(corpus: Corpus) -> dict[str, Need]:
     """Return what a corpus can tell a model, as the need that it meets."""
-    offers = {"label": Need(len(corpus.labels))} if corpus.labels else {}
-    offers |= {name: Need(len(values)) for name, values in corpus.classes.items()}
+    offers = {name: Need(len(values)) for name, values in corpus.values.items()}
     for name, track in corpus.tracks.items():
         offers[name] = Need(track.channels, corpus.hop(name))
     return offers
