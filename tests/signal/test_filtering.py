@@ -3,6 +3,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from typica.core.errors import ConfigError, ShapeError
 from typica.signal.filtering import (
@@ -11,6 +13,7 @@ from typica.signal.filtering import (
     filter_frames,
     filtered_noise,
     reverberate,
+    reverberate_blocks,
 )
 
 
@@ -35,6 +38,23 @@ def test_a_rooms_first_tap_is_the_dry_sound_and_another_a_late_copy():
 
     assert torch.allclose(wet[:, :30], audio[:, :30])
     assert torch.allclose(wet[:, 30:], audio[:, 30:] + 0.5 * audio[:, :-30])
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    taps=st.sampled_from([1, 2, 7, 300]),
+    cuts=st.lists(st.integers(0, 1000), max_size=8),
+)
+def test_blocks_of_any_sizes_ring_on_as_the_whole(taps, cuts):
+    audio, response = noise(2, 1000), noise(taps, seed=1)
+    edges = [0, *sorted(cuts), 1000]
+    blocks = [audio[:, a:b] for a, b in zip(edges, edges[1:], strict=False)]
+
+    found = torch.cat(list(reverberate_blocks(iter(blocks), response)), dim=-1)
+
+    echoes = torch.cat([torch.zeros(1).double(), response[1:]])
+    direct = [one + np.convolve(one, echoes)[:1000] for one in audio.numpy()]
+    assert found.numpy() == pytest.approx(np.stack(direct), abs=1e-9)
 
 
 def test_a_room_falls_by_60_db_in_its_time():

@@ -2,11 +2,14 @@ import math
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from typica.core.errors import ConfigError, ShapeError
 from typica.signal.oscillator import (
     exp_sigmoid,
     harmonic_oscillator,
+    harmonic_oscillator_blocks,
     harmonic_shares,
     ramped,
     windowed,
@@ -27,6 +30,32 @@ def test_after_ten_minutes_a_sine_is_where_the_formula_says():
     cycle = (440 * n / RATE).remainder(1)
     expected = 0.5 * torch.sin(2 * math.pi * cycle) + 0.25 * torch.sin(6 * math.pi * cycle)
     assert float((tail - expected).abs().max()) < 1e-5
+
+
+@settings(max_examples=20, deadline=None)
+@given(cuts=st.lists(st.integers(0, 5000), max_size=8))
+def test_blocks_of_any_sizes_sound_as_the_whole(cuts):
+    frequency = 300 + 200 * torch.sin(torch.arange(5000) / 700).double().expand(2, -1)
+    amplitudes = torch.rand(2, 20, 5000, generator=torch.Generator().manual_seed(0)).double()
+    edges = [0, *sorted(cuts), 5000]
+    pieces = [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+
+    found = harmonic_oscillator_blocks(
+        ((frequency[..., one], amplitudes[..., one]) for one in pieces), rate=RATE
+    )
+
+    whole = harmonic_oscillator(frequency, amplitudes, rate=RATE)
+    assert torch.allclose(torch.cat(list(found), dim=-1), whole, atol=1e-9)
+
+
+def test_after_ten_minutes_of_blocks_a_sine_is_where_the_formula_says():
+    frequency, amplitudes = torch.full((64_000,), 440.1), torch.ones(1, 64_000)
+
+    *_, audio = harmonic_oscillator_blocks(150 * [(frequency, amplitudes)], rate=RATE)
+
+    n = torch.arange(600 * RATE - 64_000 + 1, 600 * RATE + 1, dtype=torch.float64)
+    cycle = (frequency.double() * n / RATE).remainder(1)
+    assert float((audio - torch.sin(2 * math.pi * cycle)).abs().max()) < 1e-5
 
 
 def test_the_first_sample_has_gone_one_step():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from typica.core.errors import ConfigError, ShapeError
@@ -39,8 +41,32 @@ def reverberate(audio: Tensor, response: Tensor) -> Tensor:
     Returns:
         Shape (..., time): what rings on after the end is cut off.
     """
+    return next(reverberate_blocks([audio], response))
+
+
+def reverberate_blocks(blocks: Iterable[Tensor], response: Tensor) -> Iterator[Tensor]:
+    """Do what `reverberate` does, to audio that comes block by block.
+
+    A block costs as much as one of a response's length: short ones are dear.
+
+    Args:
+        blocks: Of shape (..., time) each, of any sizes.
+        response: The room's impulse response, shape (..., taps).
+
+    Yields:
+        Each block with what rings on under it, (..., time).
+    """
     echoes = torch.cat([torch.zeros_like(response[..., :1]), response[..., 1:]], dim=-1)
-    return audio + convolve(audio, echoes)[..., : audio.shape[-1]]
+    ringing = response.new_zeros(response.shape[-1] - 1)
+    for audio in blocks:
+        time = audio.shape[-1]
+        if not time:
+            yield audio
+            continue
+        full = convolve(audio, echoes)
+        full = full + F.pad(ringing, (0, time))
+        yield audio + full[..., :time]
+        ringing = full[..., time:]
 
 
 def decaying_response(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -33,21 +34,32 @@ def harmonic_oscillator(frequency: Tensor, amplitudes: Tensor, *, rate: int) -> 
     Raises:
         ShapeError: The shapes do not belong together.
     """
-    if amplitudes.ndim < 2 or amplitudes.shape[:-2] + amplitudes.shape[-1:] != frequency.shape:
-        raise ShapeError(
-            f"frequency (..., time) and amplitudes (..., harmonics, time) must belong together; "
-            f"got {tuple(frequency.shape)} and {tuple(amplitudes.shape)}"
-        )
-    turns = _turns(frequency.double() / rate)
-    total = torch.zeros_like(amplitudes[..., 0, :])
-    for index in range(amplitudes.shape[-2]):
-        partial = index + 1
-        part = turns * partial
-        angle = 2 * math.pi * (part - part.detach().floor())
-        audible = frequency * partial < rate / 2
-        sine = angle.to(amplitudes.dtype).sin()
-        total = total + torch.where(audible, amplitudes[..., index, :] * sine, 0)
-    return total
+    return next(harmonic_oscillator_blocks([(frequency, amplitudes)], rate=rate))
+
+
+def harmonic_oscillator_blocks(
+    controls: Iterable[tuple[Tensor, Tensor]], *, rate: int
+) -> Iterator[Tensor]:
+    """Return what `harmonic_oscillator` does, of controls that come block by block.
+
+    Args:
+        controls: Frequency (..., time) and amplitudes (..., harmonics, time) of each block, of
+            any sizes.
+        rate: Sampling rate in hertz.
+
+    Yields:
+        The samples of each block, (..., time): the phase goes on from one to the next.
+
+    Raises:
+        ShapeError: As for `harmonic_oscillator`.
+    """
+    before = torch.zeros(())
+    for frequency, amplitudes in controls:
+        _check_controls(frequency, amplitudes)
+        turns = _fraction(_turns(frequency.double() / rate) + before)
+        if turns.shape[-1]:
+            before = turns[..., -1:]
+        yield _sum_of_sines(turns, frequency, amplitudes, rate)
 
 
 def harmonic_shares(distribution: Tensor, frequency: Tensor, *, rate: int) -> Tensor:
@@ -99,15 +111,39 @@ def exp_sigmoid(values: Tensor) -> Tensor:
     return 2 * (math.log(10) * F.logsigmoid(values)).exp() + 1e-7
 
 
+def _sum_of_sines(turns: Tensor, frequency: Tensor, amplitudes: Tensor, rate: int) -> Tensor:
+    """Add the partials, given the fundamental's phase in turns."""
+    total = torch.zeros_like(amplitudes[..., 0, :])
+    for index in range(amplitudes.shape[-2]):
+        partial = index + 1
+        angle = 2 * math.pi * _fraction(turns * partial)
+        audible = frequency * partial < rate / 2
+        sine = angle.to(amplitudes.dtype).sin()
+        total = total + torch.where(audible, amplitudes[..., index, :] * sine, 0)
+    return total
+
+
+def _fraction(turns: Tensor) -> Tensor:
+    """Leave whole turns out."""
+    return turns - turns.detach().floor()
+
+
 def _turns(steps: Tensor) -> Tensor:
     """Return the fractions of the running sum of steps, in turns."""
     # In one sum over minutes the rounding of ever larger numbers adds up, even in float64.
     length = steps.shape[-1]
     blocks = F.pad(steps, (0, -length % BLOCK)).unflatten(-1, (-1, BLOCK)).cumsum(-1)
-    ends = blocks[..., -1:]
-    ends = ends - ends.detach().floor()
+    ends = _fraction(blocks[..., -1:])
     turns = (blocks + (ends.cumsum(-2) - ends)).flatten(-2)[..., :length]
-    return turns - turns.detach().floor()
+    return _fraction(turns)
+
+
+def _check_controls(frequency: Tensor, amplitudes: Tensor) -> None:
+    if amplitudes.ndim < 2 or amplitudes.shape[:-2] + amplitudes.shape[-1:] != frequency.shape:
+        raise ShapeError(
+            f"frequency (..., time) and amplitudes (..., harmonics, time) must belong together; "
+            f"got {tuple(frequency.shape)} and {tuple(amplitudes.shape)}"
+        )
 
 
 def _check_hop(hop: int) -> None:
