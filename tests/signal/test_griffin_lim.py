@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from typica.core.errors import ConfigError, ShapeError
-from typica.signal.griffin_lim import griffin_lim
+from typica.signal.constant_q import ConstantQ
+from typica.signal.griffin_lim import constant_q_griffin_lim, griffin_lim
 from typica.signal.spectrum import convergence_db, istft, magnitude, stft
 
 SIZES = {"window": 256, "hop": 64}
@@ -118,3 +119,39 @@ def test_magnitudes_of_another_length_are_refused():
 def test_negative_iterations_are_refused():
     with pytest.raises(ConfigError, match="iterations=-1"):
         griffin_lim(torch.ones(513, 4), length=800, iterations=-1)
+
+
+def of_constant_q(audio, **settings):
+    """Return how far constant-Q magnitudes of what is found are from those of audio, in dB."""
+    transform = ConstantQ(16000, per_octave=12, lowest=110.0)
+    wanted = transform.encode(audio).abs()
+    generator = torch.Generator().manual_seed(0)
+    back = constant_q_griffin_lim(
+        wanted, transform, length=audio.shape[-1], generator=generator, **settings
+    )
+    distance = torch.linalg.vector_norm(transform.encode(back).abs() - wanted)
+    return float(20 * (distance / torch.linalg.vector_norm(wanted)).log10())
+
+
+def test_constant_q_magnitudes_are_met_the_better_the_longer_and_with_momentum():
+    audio = struck(6000)
+
+    plain = [of_constant_q(audio, iterations=count, momentum=0) for count in (0, 4, 32)]
+
+    assert plain[2] < plain[1] - 1 < plain[0] - 4
+    assert of_constant_q(audio, iterations=32, momentum=0.99) < plain[2] - 3
+
+
+def test_constant_q_magnitudes_of_the_right_phase_stay_as_they_are():
+    audio = torch.stack([struck(6000), struck(6000).flip(-1)])
+    transform = ConstantQ(16000, per_octave=12, lowest=110.0)
+    wanted = transform.encode(audio).abs()
+
+    again = constant_q_griffin_lim(wanted, transform, length=6000, start=audio, iterations=3)
+
+    assert torch.allclose(again, audio, atol=1e-10)
+
+
+def test_constant_q_magnitudes_of_another_length_are_refused():
+    with pytest.raises(ShapeError, match="constant-Q coefficients of shape"):
+        constant_q_griffin_lim(torch.ones(3, 9), ConstantQ(16000), length=5000)

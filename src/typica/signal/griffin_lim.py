@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from typica.core.errors import ConfigError
+from typica.signal.constant_q import ConstantQ
 from typica.signal.phase import with_random_phase
 from typica.signal.spectrum import HOP, WINDOW, check_spectrum, stft
 
@@ -54,11 +56,7 @@ def griffin_lim(
         ShapeError: The magnitudes are not of the length, or `start` is not of their batch.
     """
     check_spectrum(magnitudes, length=length, window=window, hop=hop)
-    if iterations < 0 or momentum < 0:
-        raise ConfigError(
-            f"Griffin-Lim needs iterations and a momentum of at least 0; got "
-            f"iterations={iterations}, momentum={momentum}"
-        )
+    _check_steps(iterations, momentum)
     with torch.no_grad():
         if start is None:
             estimate = with_random_phase(magnitudes, generator=generator)
@@ -73,8 +71,59 @@ def griffin_lim(
     return audio.reshape(*magnitudes.shape[:-2], length)
 
 
+def constant_q_griffin_lim(
+    magnitudes: Tensor,
+    transform: ConstantQ,
+    *,
+    length: int,
+    iterations: int = ITERATIONS,
+    momentum: float = MOMENTUM,
+    start: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Find audio whose constant-Q spectrum has nearly the given magnitudes: see `griffin_lim`.
+
+    A constant-Q spectrum has many more coefficients than a short-time one, and takes ten times
+    as long or more.
+
+    Args:
+        magnitudes: Shape (..., bins + 2, frames), at least 0.
+        transform: What they are magnitudes of.
+        length: Samples to return: those of the audio that the magnitudes are of.
+        iterations: Number of iterations.
+        momentum: As for `griffin_lim`.
+        start: Audio (..., length) whose phase is begun with; a random phase where None.
+        generator: What the random phase is drawn from.
+
+    Returns:
+        Shape (..., length); no gradient passes.
+
+    Raises:
+        ConfigError: There are less than 0 iterations or a momentum below 0.
+        ShapeError: The magnitudes are not of the length, or `start` is not.
+    """
+    _check_steps(iterations, momentum)
+    with torch.no_grad():
+        if start is None:
+            estimate = with_random_phase(magnitudes, generator=generator)
+        else:
+            estimate = transform.encode(start)
+        frames = _Bands(transform, length)
+        return _iterate(frames, magnitudes, estimate, iterations, momentum)
+
+
+class _Between(Protocol):
+    """Between audio and its spectra, of whatever kind."""
+
+    def spectrum(self, audio: Tensor) -> Tensor:
+        """Return the spectra of audio."""
+
+    def audio(self, spectrum: Tensor) -> Tensor:
+        """Return the audio nearest to spectra."""
+
+
 def _iterate(
-    frames: _Frames, targets: Tensor, estimate: Tensor, iterations: int, momentum: float
+    frames: _Between, targets: Tensor, estimate: Tensor, iterations: int, momentum: float
 ) -> Tensor:
     """Alternate between the spectra of audio and those of the given magnitudes."""
     # t / |t| alone counts, so that c + momentum (c - before) may be halved or so.
@@ -97,6 +146,29 @@ def _with_magnitudes(spectrum: Tensor, targets: Tensor) -> Tensor:
     power = parts.square() @ parts.new_ones(2)
     scale = power.clamp_(min=TINY[power.dtype]).rsqrt_().mul_(targets)
     return spectrum.mul_(scale)
+
+
+def _check_steps(iterations: int, momentum: float) -> None:
+    if iterations < 0 or momentum < 0:
+        raise ConfigError(
+            f"Griffin-Lim needs iterations and a momentum of at least 0; got "
+            f"iterations={iterations}, momentum={momentum}"
+        )
+
+
+class _Bands:
+    """Between audio (..., length) and its constant-Q spectra."""
+
+    def __init__(self, transform: ConstantQ, length: int) -> None:
+        self.transform, self.length = transform, length
+
+    def spectrum(self, audio: Tensor) -> Tensor:
+        """Return the spectra of audio."""
+        return self.transform.encode(audio)
+
+    def audio(self, spectrum: Tensor) -> Tensor:
+        """Return the audio nearest to spectra."""
+        return self.transform.decode(spectrum, length=self.length)
 
 
 class _Frames:
