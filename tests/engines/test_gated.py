@@ -217,7 +217,7 @@ def test_the_model_can_go_on_from_an_engine_s_state():
     engine, condition = compile(model, backend="c++"), told(model, 2)
     state = engine.draw(engine.start(2, condition=condition), 76, generator=seeded(1)).state
 
-    found, _ = model.step(state.previous, state.leave())
+    found, _ = model.step(state.previous, state.leave().inner)
 
     expected, _ = engine.step(state)
     torch.testing.assert_close(found.logits, expected.logits, atol=1e-4, rtol=1e-4)

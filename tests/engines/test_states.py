@@ -134,7 +134,7 @@ WRONG = {
 @pytest.mark.parametrize("sentence", WRONG)
 def test_a_state_that_does_not_fit_the_network_is_refused_at_the_door(sentence, tmp_path):
     engine, state = saved(CONTEXT, tmp_path / "state")
-    wrong = WRONG[sentence](state.leave())
+    wrong = WRONG[sentence](state.leave().inner)
     write_state(tmp_path / "state", Saved(state.previous, wrong), state.geometry.model)
 
     with pytest.raises(RunError, match=f"state does not fit this model: .*{sentence}"):

@@ -1,6 +1,5 @@
 """Models without a memory, of which an engine draws hours in a second: for tests of streams."""
 
-import json
 from dataclasses import dataclass, replace
 
 import torch
@@ -8,6 +7,7 @@ from torch.distributions import Categorical
 
 from typica.core.config import Config
 from typica.core.engine import Draws, Engine, EngineState
+from typica.core.engine_state import Saved
 from typica.core.model import EndlessModel
 from typica.core.spread import spread as spread_of
 from typica.core.temperature import most_likely, tempered
@@ -53,9 +53,10 @@ class ToyState(EngineState):
     def pick(self, rows):
         return replace(self, previous=self.previous[list(rows)])
 
-    def save(self, path):
-        told = {"previous": self.previous.tolist(), "time": self.time, "trapped": self.trapped}
-        path.write_text(json.dumps(told))
+    digest = "dice"
+
+    def leave(self):
+        return Saved(self.previous, (self.time, self.trapped))
 
 
 class DiceEngine(Engine):
@@ -67,9 +68,10 @@ class DiceEngine(Engine):
     def start(self, count, *, condition=None, prompt=None):
         return ToyState(torch.full((count,), 128))
 
-    def load(self, path):
-        told = json.loads(path.read_text())
-        return ToyState(torch.tensor(told["previous"]), told["time"], told["trapped"])
+    digest = "dice"
+
+    def enter(self, saved, where):
+        return ToyState(saved.previous, *saved.inner)
 
     def step(self, state):
         return self.model.advance(state.previous[:, None], ())[0], state

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from typica.core.cascade import Cascade, is_drawn_by_steps, lowest
 from typica.core.errors import ConfigError, DataError, RunError
 from typica.core.files import digest, replacing, write_json
 from typica.core.model import AutoregressiveModel, ExplicitModel
@@ -127,7 +128,7 @@ def _stage(
     is_own = corpus.fingerprint == first.config["corpus"].get("fingerprint")
     excerpts = held_out(corpus, CALIBRATION_S)
     return Stage(
-        _player(first),
+        lowest(_player(first)),
         corpus,
         split or excerpts[0].recording.split,
         excerpts,
@@ -172,7 +173,7 @@ def _first(contestants: Sequence[Contestant], device: str) -> tuple[Run, dict[st
     raise RunError(f"no checkpoint can be opened: {next(iter(left_out.values()))}")
 
 
-def _player(run: Run) -> AutoregressiveModel:
+def _player(run: Run) -> AutoregressiveModel | Cascade:
     """Return the model of a run, if it can be compared and plays by itself."""
     model = run.model
     if not isinstance(model, ExplicitModel):
@@ -180,7 +181,7 @@ def _player(run: Run) -> AutoregressiveModel:
             f"{run.system} has no density, so its checkpoints cannot be ranked: listen to them by "
             f"typica sample"
         )
-    if not isinstance(model, AutoregressiveModel) or model.needs:
+    if not is_drawn_by_steps(model) or model.needs:
         told = f"must be told {', '.join(model.needs)}" if model.needs else "makes no streams"
         raise ConfigError(
             f"{run.system} {told}, so its checkpoints cannot play by themselves: evaluate each by "

@@ -16,11 +16,12 @@ from typica.actions.conditions import condition_for
 from typica.actions.decode import Planned, plan_for
 from typica.actions.precision import measure_precision
 from typica.actions.prompt import read_prompt
+from typica.core.cascade import is_drawn_by_steps
 from typica.core.condition import Condition
 from typica.core.engine import Engine, check_draw
 from typica.core.errors import ConfigError, RunError, TypicaError
 from typica.core.files import check_writable, write_json
-from typica.core.model import AutoregressiveModel
+from typica.core.model import Model
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded
 from typica.core.run import Run, load
@@ -104,7 +105,7 @@ class Computing:
     backend: Backend = "auto"
     threads: int | None = None
 
-    def engine(self, run: Run, model: AutoregressiveModel, say: Callable[[str], None]) -> Engine:
+    def engine(self, run: Run, model: Model, say: Callable[[str], None]) -> Engine:
         """Compile a run's model; say what its weights cost if they are rounded.
 
         Raises:
@@ -224,9 +225,9 @@ def _length(seconds: float | None, rate: int) -> int | None:
     return max(1, round(seconds * rate))
 
 
-def _streamable(run: Run) -> AutoregressiveModel:
+def _streamable(run: Run) -> Model:
     model = run.model
-    if not isinstance(model, AutoregressiveModel):
+    if not is_drawn_by_steps(model):
         raise RunError(f"{run.system} cannot be streamed: it is not autoregressive")
     dense = [name for name, need in model.needs.items() if need.hop is not None]
     if dense:

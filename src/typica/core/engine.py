@@ -79,13 +79,22 @@ class EngineState(ABC):
     def pick(self, rows: Sequence[int]) -> EngineState:
         """Return the streams of these numbers; one that is named twice goes on in two ways."""
 
+    @property
     @abstractmethod
+    def digest(self) -> str:
+        """Hash of the model that it belongs to."""
+
+    @abstractmethod
+    def leave(self) -> Saved:
+        """Return it as engines of all kinds understand it: with the model's own state."""
+
     def save(self, path: Path) -> None:
         """Write it to a file that `Engine.load` reads, also in engines of other kinds.
 
         Raises:
             DiskError: It cannot be written.
         """
+        write_state(path, self.leave(), self.digest)
 
 
 class Draws(NamedTuple):
@@ -186,13 +195,30 @@ class Engine(ABC):
             RunError: What the model says of a stream that goes on is no distribution.
         """
 
+    @property
     @abstractmethod
+    def digest(self) -> str:
+        """Hash of the model's weights and settings, as its states bear it."""
+
+    @abstractmethod
+    def enter(self, saved: Saved, where: str) -> EngineState:
+        """Take up a state that `EngineState.leave` gave, be it of another kind of engine.
+
+        Args:
+            saved: What it gave.
+            where: What it is called in the error.
+
+        Raises:
+            RunError: It does not fit the model.
+        """
+
     def load(self, path: Path) -> EngineState:
         """Read a state that was saved, be it by another process or another kind of engine.
 
         Raises:
             RunError: It is of another model, damaged, or no state.
         """
+        return self.enter(read_state(path, self.digest, self.model.state_types), str(path))
 
 
 def check_draw(length: int, temperature: float, strategy: Strategy | None = None) -> None:
@@ -238,10 +264,14 @@ class StepState(EngineState):
         memory, inner = pick_streams((self.memory, self.inner), rows, self.count)
         return replace(self, previous=self.previous[list(rows)], memory=memory, inner=inner)
 
-    def save(self, path: Path) -> None:
-        """See `EngineState.save`."""
-        saved = Saved(self.previous, self.inner, self.memory)
-        write_state(path, saved, model_digest(self.model))
+    @property
+    def digest(self) -> str:
+        """See `EngineState.digest`."""
+        return model_digest(self.model)
+
+    def leave(self) -> Saved:
+        """See `EngineState.leave`."""
+        return Saved(self.previous, self.inner, self.memory)
 
 
 class StepEngine(Engine):
@@ -290,9 +320,13 @@ class StepEngine(Engine):
         """See `Engine.draw`."""
         return draw_by_steps(self, state, length, temperature, strategy, generator, spread)
 
-    def load(self, path: Path) -> StepState:
-        """See `Engine.load`."""
-        saved = read_state(path, model_digest(self.model), self.model.state_types)
+    @property
+    def digest(self) -> str:
+        """See `Engine.digest`."""
+        return model_digest(self.model)
+
+    def enter(self, saved: Saved, where: str) -> StepState:
+        """See `Engine.enter`."""
         moved = map_tensors(tuple(saved), lambda tensor: tensor.to(self.device))
         return self._state(*moved)
 

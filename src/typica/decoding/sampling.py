@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from typica.core.cascade import Cascade, is_drawn_by_steps
 from typica.core.condition import Condition
 from typica.core.engine import Engine, StepEngine, check_draw
 from typica.core.errors import ConfigError
@@ -72,7 +73,7 @@ def draw_samples(
     Raises:
         ConfigError: The model cannot take what was asked.
     """
-    if isinstance(model, AutoregressiveModel):
+    if is_drawn_by_steps(model):
         # Weights that are computed are computed once, not at every sample.
         with cached(model):
             return ancestral(
@@ -102,7 +103,7 @@ def draw_samples(
 
 
 def ancestral(
-    model: AutoregressiveModel,
+    model: AutoregressiveModel | Cascade,
     count: int,
     length: int,
     *,
@@ -120,7 +121,7 @@ def ancestral(
     Without a strategy, or with one that changes nothing, it is ancestral sampling.
 
     Args:
-        model: An autoregressive model.
+        model: An autoregressive model, or a cascade of them.
         count: Examples, drawn side by side.
         length: Symbols of each.
         temperature: 1 draws what the model says; less is more sure of itself, 0 takes the most
@@ -141,7 +142,8 @@ def ancestral(
             meaning for the model.
     """
     check_draw(length, temperature)
-    engine = engine or StepEngine(model)
+    engine = engine or _steps_of(model)
+    model = engine.model  # of a cascade, the lowest level
     state = engine.start(count, condition=condition, prompt=prompt)
     way = Way(temperature, strategy, generator, spread)
     with progress.task("sampling", total=length, unit="samples") as task:
@@ -153,3 +155,7 @@ def ancestral(
         entropies=found.entropies,
         varentropies=found.varentropies,
     )
+
+
+def _steps_of(model: AutoregressiveModel | Cascade) -> Engine:
+    return model.steps() if isinstance(model, Cascade) else StepEngine(model)

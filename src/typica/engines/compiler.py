@@ -8,6 +8,8 @@ from typing import Any, Literal, get_args
 
 import torch
 
+from typica.core.cascade import Cascade, is_drawn_by_steps
+from typica.core.cascade_engine import CascadeEngine
 from typica.core.engine import Engine, StepEngine
 from typica.core.engine_state import model_digest
 from typica.core.errors import ConfigError, MissingFeatureError, RunError, did_you_mean
@@ -56,7 +58,26 @@ def compile(  # noqa: A001 - what it is called as `engines.compile`
         MissingFeatureError: numba was asked for, and is not installed.
     """
     _check(model, weights, backend)
+    if isinstance(model, Cascade):
+        if weights != "float32":
+            raise no_engine(f"{type(model).__name__}, a cascade,")
+        engines = [
+            compile(level, weights=weights, backend=backend, threads=threads, say=say)
+            for level in model.levels
+        ]
+        return CascadeEngine(model, engines)
     assert isinstance(model, AutoregressiveModel)
+    return _compile(model, weights, backend, threads, say or _warn)
+
+
+def _compile(
+    model: AutoregressiveModel,
+    weights: Weights,
+    backend: Backend,
+    threads: int | None,
+    say: Callable[[str], None],
+) -> Engine:
+    """Return an engine of one model; see `compile`."""
     if backend == "torch" or not isinstance(model, GatedModel):
         if weights != "float32" or backend not in STEPS:
             raise no_engine(type(model).__name__)
@@ -74,7 +95,7 @@ def compile(  # noqa: A001 - what it is called as `engines.compile`
             raise no_engine("a CUDA graph")
         kernel: Kernel | None = _graph(network)
     elif on_cpu:
-        kernel = _kernel(network, weights, backend, say or _warn)
+        kernel = _kernel(network, weights, backend, say)
     else:
         raise ConfigError(
             f"backend={backend} computes on the CPU, and the model does not lie there"
@@ -93,7 +114,7 @@ def engine_for(model: Model, **settings: Any) -> Engine | None:
     Raises:
         ConfigError: Something was asked for that only engines have, and there is none.
     """
-    if isinstance(model, AutoregressiveModel):
+    if is_drawn_by_steps(model):
         return compile(model, **settings)
     if settings.get("weights", "float32") != "float32" or settings.get("backend") not in STEPS:
         raise no_engine(type(model).__name__)
@@ -129,7 +150,7 @@ def _kernel(
 
 
 def _check(model: Model, weights: str, backend: str) -> None:
-    if not isinstance(model, AutoregressiveModel):
+    if not is_drawn_by_steps(model):
         name = type(model).__name__
         raise ConfigError(f"{name} is not autoregressive: it needs no engine")
     for what, value, known in (

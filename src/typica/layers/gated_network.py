@@ -49,6 +49,7 @@ class GatedState(NamedTuple):
         label: Vectors of the classes, (batch, label_channels).
         frames: Frames of the local condition, (batch, channels, frames).
         context: State of the context network.
+        told_from: Symbol at which the frames begin.
     """
 
     time: int
@@ -57,6 +58,7 @@ class GatedState(NamedTuple):
     label: Tensor | None = None
     frames: Tensor | None = None
     context: ContextState | None = None
+    told_from: int = 0
 
     def pick(self, rows: Sequence[int]) -> GatedState:
         """Return the same of some sequences."""
@@ -68,6 +70,7 @@ class GatedState(NamedTuple):
             None if self.label is None else self.label[index],
             None if self.frames is None else self.frames[index],
             None if self.context is None else self.context.pick(rows),
+            self.told_from,
         )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -22,23 +21,24 @@ from typica.core.engine import (
     check_generators,
     draw_by_steps,
 )
-from typica.core.engine_state import read_state
+from typica.core.engine_state import Saved
 from typica.core.errors import ConfigError, ShapeError
 from typica.core.model import AutoregressiveModel
 from typica.core.randomness import Randomness
 from typica.core.session import Session, SessionEngine, StateSession
 from typica.core.spread import spread as spread_of
 from typica.core.strategy import Strategy
+from typica.core.telling import TellingEngine, check_told
 from typica.core.temperature import tempered
 from typica.engines.gated.fit import check_fit
 from typica.engines.gated.job import MOST_TURNS, Floats, Job, Kernel, check_numbers
 from typica.engines.gated.session import GatedBeamSession, GatedSession
 from typica.engines.gated.state import GatedEngineState, Geometry, Rings
 from typica.layers.gated import GatedLayer, GatedStack
-from typica.layers.gated_network import ContextState, GatedNetwork, GatedState
+from typica.layers.gated_network import GatedNetwork, GatedState
 
 
-class GatedEngine(SessionEngine):
+class GatedEngine(SessionEngine, TellingEngine):
     """Draws from a model by a kernel; its states lie on the CPU, whatever computes.
 
     Args:
@@ -120,11 +120,22 @@ class GatedEngine(SessionEngine):
             return GatedBeamSession(self, state)
         return GatedSession(self, state)
 
-    def load(self, path: Path) -> GatedEngineState:
-        """See `Engine.load`."""
-        previous, state, memory = read_state(path, self.geometry.model, (GatedState, ContextState))
-        check_fit(previous, state, self.geometry, str(path))
-        return replace(self.geometry.enter(previous, state), memory=memory)
+    def tell(self, state: EngineState, told: Condition, past: int = 0) -> GatedEngineState:
+        """See `TellingEngine.tell`."""
+        assert isinstance(state, GatedEngineState)
+        check_told(told, self.model.needs, state.count)
+        (frames,) = (track.values.cpu().float() for track in told.values())
+        return replace(state, frames=frames, told_from=state.time - past)
+
+    @property
+    def digest(self) -> str:
+        """See `Engine.digest`."""
+        return self.geometry.model
+
+    def enter(self, saved: Saved, where: str) -> GatedEngineState:
+        """See `Engine.enter`."""
+        check_fit(saved.previous, saved.inner, self.geometry, where)
+        return replace(self.geometry.enter(saved.previous, saved.inner), memory=saved.memory)
 
     def _draws(self, temperature: float, strategy: Strategy | None) -> bool:
         """Tell whether the kernel draws by itself."""
@@ -210,7 +221,7 @@ class GatedEngine(SessionEngine):
         if self.network.upsampling is not None and state.frames is not None:
             frames = state.frames.to(self.network.reading.weight.device)
             with torch.no_grad():
-                local = self.network.upsampling(frames, state.time, length)
+                local = self.network.upsampling(frames, state.time - state.told_from, length)
             job.local = np.ascontiguousarray(local.cpu().numpy(), np.float32)
         return job
 

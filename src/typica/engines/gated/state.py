@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from typica.core.engine import EngineState
-from typica.core.engine_state import Saved, write_state
+from typica.core.engine_state import Saved
 from typica.engines.gated.job import Floats
 from typica.layers.gated_network import ContextState, GatedState
 
@@ -113,6 +112,7 @@ class Geometry:
             now=now,
             label=None if state.label is None else state.label.cpu().float().contiguous(),
             frames=None if state.frames is None else state.frames.cpu().float(),
+            told_from=state.told_from,
         )
 
 
@@ -129,6 +129,7 @@ class GatedEngineState(EngineState):
         now: Its words, (count, channels).
         label: Vectors of the classes, (count, channels), or None.
         frames: Frames of the local condition, (count, channels, frames), or None.
+        told_from: Symbol at which the frames begin.
     """
 
     geometry: Geometry = field(kw_only=True)
@@ -139,6 +140,12 @@ class GatedEngineState(EngineState):
     now: Floats = field(kw_only=True)
     label: Tensor | None = field(kw_only=True)
     frames: Tensor | None = field(kw_only=True)
+    told_from: int = field(default=0, kw_only=True)
+
+    @property
+    def digest(self) -> str:
+        """See `EngineState.digest`."""
+        return self.geometry.model
 
     @property
     def nbytes(self) -> int:
@@ -166,8 +173,12 @@ class GatedEngineState(EngineState):
             frames=None if self.frames is None else self.frames[index],
         )
 
-    def leave(self) -> GatedState:
-        """Return it as a state of the model."""
+    def leave(self) -> Saved:
+        """See `EngineState.leave`."""
+        return Saved(self.previous, self._inner(), self.memory)
+
+    def _inner(self) -> GatedState:
+        """Return what the model has read."""
         own, count = self.geometry, self.count
         phase = self.time % own.pool
         known = self._last(own.taps - 1)
@@ -177,12 +188,8 @@ class GatedEngineState(EngineState):
             now = torch.from_numpy(self.now[:, : own.words[0]].copy())
             context = ContextState(self._last(own.taps - 1 + phase), now, past)
         histories = own.rings.histories(self.rings, self.time, count)
-        return GatedState(self.time, known, histories, self.label, self.frames, context)
-
-    def save(self, path: Path) -> None:
-        """See `EngineState.save`."""
-        saved = Saved(self.previous, self.leave(), self.memory)
-        write_state(path, saved, self.geometry.model)
+        told = self.label, self.frames, context, self.told_from
+        return GatedState(self.time, known, histories, *told)
 
     def _last(self, length: int) -> Tensor:
         """Return the symbols read last, (count, length)."""

@@ -25,6 +25,7 @@ from typica.core.config import Config
 from typica.core.errors import ConfigError, ShapeError
 from typica.core.hidden import HiddenStates
 from typica.core.model import EndlessModel
+from typica.core.telling import RetoldModel, check_told
 from typica.expressions import learn, ref, set_param, weight_norm, zeros
 from typica.layers.distributions import Amplitude, DiscretisedLogisticMixture, Levels
 from typica.layers.gated import GatedStack
@@ -147,7 +148,7 @@ class WaveNetConfig(Config):
             raise ConfigError(f"a stack has at most {MOST_LAYERS} layers: dilations double")
 
 
-class WaveNet(EndlessModel, GatedModel, HiddenStates):
+class WaveNet(EndlessModel, GatedModel, HiddenStates, RetoldModel):
     """See the module's docstring."""
 
     config_type = WaveNetConfig
@@ -263,6 +264,12 @@ class WaveNet(EndlessModel, GatedModel, HiddenStates):
         past = silence.repeat(1, self.config.input_kernel - 1)
         return GatedState(0, past, histories, label, frames, context)
 
+    def retell(self, state: GatedState, told: Condition, past: int = 0) -> GatedState:
+        """See `RetoldModel.retell`."""
+        check_told(told, self.needs, len(state.symbols))
+        frames = told[cast(str, self.config.local)].values.to(self.head.last.weight)
+        return state._replace(frames=frames, told_from=state.time - past)
+
     def advance(self, previous: Tensor, state: GatedState) -> tuple[Distribution, GatedState]:
         """See `AutoregressiveModel.advance`."""
         distribution, _, state = self.advance_hidden(previous, state)
@@ -314,7 +321,7 @@ class WaveNet(EndlessModel, GatedModel, HiddenStates):
         if state.label is not None:
             told.append(state.label.expand(length, *state.label.shape))
         if self.upsampling is not None:
-            told.append(self.upsampling(state.frames, state.time, length))
+            told.append(self.upsampling(state.frames, state.time - state.told_from, length))
         if self.context_network is not None:
             rows, context = self.context_network(previous, state.context)
             told.append(rows)

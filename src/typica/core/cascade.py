@@ -1,0 +1,109 @@
+"""Systems stacked: each level of a cascade is told what the one above has drawn."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeGuard
+
+from torch import Tensor
+
+from typica.core.condition import Condition
+from typica.core.engine import Engine, StepEngine
+from typica.core.model import AutoregressiveModel, Model, StreamingModel
+from typica.core.randomness import Randomness
+
+
+@dataclass(frozen=True)
+class Told:
+    """How a level is told of the symbols of the level above, its codes.
+
+    Attributes:
+        hop: Symbols of the level that one code stands over.
+        before: Codes before a place that change what it is told there.
+        after: Codes after it that do.
+        block: Codes that are drawn at once.
+    """
+
+    hop: int
+    before: int
+    after: int
+    block: int
+
+
+class Cascade(StreamingModel):
+    """A model in levels, from the top: what an engine for all of them together is made from.
+
+    The highest is told nothing of others; the lowest draws the examples themselves. `sample` and
+    `stream` are written here, once.
+    """
+
+    @property
+    @abstractmethod
+    def levels(self) -> Sequence[AutoregressiveModel]:
+        """The levels, highest first."""
+
+    @property
+    @abstractmethod
+    def telling(self) -> Sequence[Told]:
+        """How each level but the highest is told, from the second."""
+
+    @abstractmethod
+    def codes(self, x: Tensor) -> list[Tensor]:
+        """Return the symbols of every level but the lowest, (batch, length), highest first.
+
+        Of examples (batch, channels, time); the time is a multiple of the samples of the highest
+        level's codes.
+        """
+
+    @abstractmethod
+    def tell(self, level: int, codes: Tensor) -> Condition:
+        """Return what `levels[level]` is told of codes (batch, length) of the level above.
+
+        Dense tracks of as many frames.
+        """
+
+    def sample(
+        self,
+        count: int,
+        length: int,
+        *,
+        condition: Condition | None = None,
+        generator: Randomness = None,
+    ) -> Tensor:
+        """See `Model.sample`."""
+        engine = self.steps()
+        state = engine.start(count, condition=condition)
+        return lowest(self).render(engine.draw(state, length, generator=generator).symbols)
+
+    def stream(
+        self,
+        count: int = 1,
+        *,
+        condition: Condition | None = None,
+        generator: Randomness = None,
+    ) -> Iterator[Tensor]:
+        """Yield one code's samples at a time, without end."""
+        engine = self.steps()
+        state = engine.start(count, condition=condition)
+        while True:
+            drawn = engine.draw(state, self.telling[-1].hop, generator=generator)
+            state = drawn.state
+            yield lowest(self).render(drawn.symbols)
+
+    def steps(self) -> Engine:
+        """Return an engine that takes the levels' own steps."""
+        from typica.core.cascade_engine import CascadeEngine  # which knows this class
+
+        return CascadeEngine(self, [StepEngine(level) for level in self.levels])
+
+
+def is_drawn_by_steps(model: Model) -> TypeGuard[AutoregressiveModel | Cascade]:
+    """Whether a model draws symbol after symbol: it has an engine, takes prompts and streams."""
+    return isinstance(model, AutoregressiveModel | Cascade)
+
+
+def lowest(model: AutoregressiveModel | Cascade) -> AutoregressiveModel:
+    """Return what draws the examples themselves: a model, or the lowest level of a cascade."""
+    return model.levels[-1] if isinstance(model, Cascade) else model
