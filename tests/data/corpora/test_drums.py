@@ -47,10 +47,39 @@ def test_layers_of_all_kits_are_read_with_their_kind_and_licence(
     assert facts == {"kit": "Two", "instrument": "Snare Jazz", "licence": "GPL"}
 
 
+def test_layers_of_an_instrument_stay_in_one_split(archive, prepared, recordings):
+    layers = [(f"Tom {n}", layer(f"{n} soft.wav") + layer(f"{n} hard.wav")) for n in range(30)]
+    kit(archive, "a", *layers)
+    for number in range(30):
+        archive.wav(f"a/{number} soft.wav", seconds=0.1)
+        archive.wav(f"a/{number} hard.wav", seconds=0.1)
+
+    corpus, _ = prepared(Drums)
+
+    splits = {}
+    for one in corpus.recordings():
+        splits.setdefault(one.facts["instrument"], set()).add(one.split)
+    assert {len(found) for found in splits.values()} == {1}
+    assert len(set().union(*splits.values())) == 3
+
+
+def test_a_kit_that_names_no_licence_has_the_one_its_packagers_found(archive, prepared, recordings):
+    for name in ("Millo_MultiLayered3", "my own"):
+        kit(archive, name, ("Kick", layer("k.wav")), licence="")
+        archive.wav(f"{name}/k.wav", seconds=0.1)
+
+    corpus, _ = prepared(Drums)
+
+    licences = {one.facts["kit"]: one.facts.get("licence") for one in corpus.recordings()}
+    assert licences == {"Millo_MultiLayered3": "GPL-2", "my own": None}
+
+
 def test_what_is_damaged_is_told(archive, prepared):
     kit(archive, "a", ("Kick", layer("k.wav") + layer("gone.wav")), ("X", layer("../b/x.wav")))
     archive.wav("a/k.wav", seconds=0.1)
     archive.text("b/drumkit.xml", "<drumkit_info><instrument>")
+    for name, encoding in (("c", "foo"), ("d", "euc-jp")):
+        archive.text(f"{name}/drumkit.xml", f'<?xml version="1.0" encoding="{encoding}"?><a/>')
 
     corpus, refused = prepared(Drums)
 
@@ -58,7 +87,7 @@ def test_what_is_damaged_is_told(archive, prepared):
     assert refused == {
         "a/gone.wav": "missing file",
         "a/../b/x.wav": "outside of its kit",
-        "b/drumkit.xml": "damaged table of a drum kit",
+        **{f"{name}/drumkit.xml": "damaged table of a drum kit" for name in "bcd"},
     }
 
 
@@ -72,6 +101,14 @@ def test_what_is_damaged_is_told(archive, prepared):
         ("Paiste Bell", "ride"),
         ("Cowbell", "cowbell"),
         ("Zap 1", "other"),
+        ('Ride Bow (Custom, Zagrebin 22")', "ride"),
+        ("VariBreaks Tom Hi", "tom"),
+        ("Tom1", "tom"),
+        ("Side OHH", "hat"),
+        ("e4 - cymbal 2", "crash"),
+        ("Dununba1 Bell Mute", "cowbell"),
+        ('Crash/Ride (Paiste Rude Crash/Ride 18")', "crash"),
+        ("Primo Drum", "other"),
     ],
 )
 def test_names_of_drums_are_understood(name, kind):

@@ -40,6 +40,15 @@ def test_tunes_become_notes_and_those_that_cannot_be_read_are_told(books, tmp_pa
     assert refused.count("cannot be read: it has several voices") == 3
 
 
+def test_another_instrument_makes_another_recording(books, monkeypatch):
+    before = FolkTunes(each=2).items()
+    monkeypatch.setitem(INSTRUMENTS, "fiddle", 40)
+    after = FolkTunes(each=2).items()
+
+    changed = [a.id for a, b in zip(before, after, strict=True) if a != b]
+    assert changed == [f"{b}/{b}.abc 1" for b in ("aird", "oneill", "ryan")]
+
+
 def test_so_many_tunes_of_each_book_are_taken(books):
     whole = [item for item in FolkTunes(each=1).items() if item.size]
 

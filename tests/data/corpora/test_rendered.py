@@ -4,8 +4,14 @@ import pytest
 from typica.core.errors import ConfigError
 from typica.data import corpora
 from typica.data.corpora.ensembles import ENSEMBLES, Ensembles
+from typica.data.corpora.folk_tunes import INSTRUMENTS as FOLK
 from typica.data.corpora.single_notes import SingleNotes
 from typica.data.prepare import prepare
+from typica.score.instruments import PROGRAMS
+from typica.score.notes import Note, Notes
+from typica.score.synthesis import RATE, render
+
+QUARTETS = {program for ensemble in ENSEMBLES.values() for program in ensemble}
 
 for package in ("music21", "pretty_midi", "midirenderer"):
     pytest.importorskip(package)
@@ -41,6 +47,28 @@ def _at(power, hertz, rate):
     return power[int(middle * 0.985) : int(middle * 1.015) + 1].sum()
 
 
+@pytest.mark.parametrize("program", sorted({*PROGRAMS.values(), *FOLK.values(), *QUARTETS}))
+def test_every_instrument_of_the_corpora_is_in_tune(program):
+    for pitch in (60, 72):
+        mono = render(Notes.of([Note(pitch, 0.0, 1.0, 100, program=program)])).mean(axis=1)
+        sounding = mono[RATE // 10 : RATE]
+        power = np.abs(np.fft.rfft(sounding * np.hanning(len(sounding)), 4 * len(sounding))) ** 2
+        near = range(pitch - 11, pitch + 12)
+        hertz = [440 * 2 ** ((one - 69) / 12) for one in near]
+        strength = [sum(_at(power, h * k, RATE) for k in (1, 2, 3, 4)) for h in hertz]
+
+        assert near[int(np.argmax(strength))] == pitch
+
+
+def test_a_note_and_its_other_loudness_are_never_in_two_splits():
+    source = SingleNotes(["flute"], [60, 61], [50, 100])
+
+    groups = [source.open(item).group for item in source.items()]
+
+    assert groups[0] == groups[1] != groups[2] == groups[3]
+    assert None not in groups
+
+
 def test_all_single_notes_are_listed_once():
     items = SingleNotes().items()
 
@@ -71,6 +99,15 @@ def test_single_notes_become_a_corpus_with_classes(tmp_path):
 def test_settings_out_of_range_are_refused(wrong, sentence):
     with pytest.raises(ConfigError, match=sentence):
         SingleNotes(**wrong)
+
+
+def test_other_instruments_make_other_recordings(monkeypatch):
+    before = Ensembles(count=5).items()
+    monkeypatch.setitem(ENSEMBLES, "strings", (40, 40, 41, 43))
+    after = Ensembles(count=5).items()
+
+    changed = [a.id for a, b in zip(before, after, strict=True) if a.stamp != b.stamp]
+    assert changed == ["bwv253"]
 
 
 def test_each_voice_of_an_ensemble_has_its_instrument():

@@ -12,18 +12,26 @@ from typica.data.source import Item, Sound
 
 # The first that is found in the name of an instrument is its class.
 _CLASSES = {
-    "hat": r"hat|\bhh\b|hihat",
+    "hat": r"hat|\bo?hh\b",
     "clap": r"clap",
-    "rim": r"rim|stick",
+    "rim": r"\brim|stick",
     "snare": r"snare|\bsn\b",
     "kick": r"kick|bass ?drum|\bbd\b",
-    "tom": r"tom",
-    "crash": r"crash|splash|china",
-    "ride": r"ride|\bbell\b",
-    "cowbell": r"cow ?bell|agogo",
+    "tom": r"\btom",
+    "crash": r"crash|splash|china|cymbal",
+    "cowbell": r"cow ?bell|agogo|(?:dunun|kenken|sangban).*\bbell\b",
+    "ride": r"\bride\b|\bbell\b",
     "shaker": r"shaker|maraca|cabasa|tambourine",
     "wood": r"wood|clave|block",
     "hand drum": r"bongo|conga|djembe|cajon|udu|darbuka",
+}
+
+# What Debian's account of the package tells of kits whose own table tells no licence.
+_LICENCES = {
+    "ColomboAcousticDrumkit": "GPL-2 or later, with an exception for compositions",
+    "Millo-Drums_v.1": "GPL-2",
+    "Millo_MultiLayered2": "GPL-2",
+    "Millo_MultiLayered3": "GPL-2",
 }
 
 
@@ -46,21 +54,24 @@ class Drums(LayoutSource):
             kit = path.parent.name
             try:
                 tree = ElementTree.parse(path).getroot()
-            except (OSError, ElementTree.ParseError):
+            except (OSError, ValueError, LookupError, ElementTree.ParseError):
                 yield self._damaged(f"{kit}/drumkit.xml", "damaged table of a drum kit")
                 continue
-            licence = _text(tree, "license")
+            licence = _text(tree, "license") or _LICENCES.get(kit, "")
             for instrument, file in _files(tree):
                 name = f"{kit}/{file}"
                 if ".." in Path(file).parts or Path(file).is_absolute():
                     yield self._damaged(name, "outside of its kit")
                 else:
-                    yield self._file(name, kit=kit, instrument=instrument, licence=licence)
+                    # A drum struck harder and softer, in layers, stays in one split.
+                    told = {"kit": kit, "instrument": instrument, "licence": licence}
+                    yield self._file(name, group=f"{kit}/{instrument}", **told)
 
     def open(self, item: Item) -> Sound:
         """Open a hit."""
         audio, told = self._sound(item)
-        return Sound(audio.rate, audio.blocks, class_of(told["instrument"]), facts=given(**told))
+        group, label = told.pop("group"), class_of(told["instrument"])
+        return Sound(audio.rate, audio.blocks, label, group=group, facts=given(**told))
 
 
 def class_of(instrument: str) -> str:

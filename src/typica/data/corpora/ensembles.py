@@ -32,6 +32,13 @@ class Ensembles(Chorales):
         super().__init__(count, quarters_per_minute=quarters_per_minute)
         self.made = self.made.replace("piano", f"ensembles ({', '.join(ENSEMBLES)}) by turns")
 
+    def items(self) -> list[Item]:
+        """List the chorales; what plays a voice is part of what decides how each sounds."""
+        return [
+            item._replace(stamp=f"{item.stamp} {ENSEMBLES[self._instrument(item.id)]}")
+            for item in super().items()
+        ]
+
     def open(self, item: Item) -> Sound:
         """Play a chorale; the program of each note is the instrument of its voice."""
         ensemble = self._instrument(item.id)

@@ -14,7 +14,7 @@ from typica.score.abc.cleaning import clean
 from typica.score.abc.playing import played
 from typica.score.synthesis import RATE
 
-INSTRUMENTS = {"fiddle": 110, "accordion": 21, "whistle": 78, "flute": 73, "guitar": 24}
+INSTRUMENTS = {"fiddle": 110, "accordion": 21, "recorder": 74, "flute": 73, "guitar": 24}
 """General MIDI programs, counted from 0; tunes are played on them by turns."""
 
 EACH = 50
@@ -80,21 +80,23 @@ class FolkTunes(Source):
 
 def _listed(book: str, count: int, means: str) -> Iterator[Item]:
     names, kept = list(INSTRUMENTS), 0
-    stamp = rendered.digest(means, *(path.name for path in book_files(book)))
+    means = rendered.digest(means, *(path.name for path in book_files(book)))
     for typed in read_book(book):
         name = f"{book}/{typed.number}"
         try:
             tune = clean(typed)
         except DataError as error:
-            yield Item(name, 0, stamp, ((BROKEN, f"cannot be read: {error}"),))
+            yield Item(name, 0, means, ((BROKEN, f"cannot be read: {error}"),))
             continue
+        instrument = names[kept % len(names)]
         told = {
             "book": book,
-            "instrument": names[kept % len(names)],
+            "instrument": instrument,
             "title": tune.title,
             "tokens": " ".join(tune.tokens),
         }
         size = len(tune.tokens) * _BYTES_PER_TOKEN
+        stamp = f"{means} {INSTRUMENTS[instrument]}"
         yield Item(name, size, stamp, tuple(sorted(told.items())))
         kept += 1
         if kept == count:

@@ -25,7 +25,7 @@ class KTuberlingWords(LayoutSource):
         for path in sorted(self.root.glob("*.soundtheme")):
             try:
                 theme = ElementTree.parse(path).getroot()
-            except (OSError, ElementTree.ParseError):
+            except (OSError, ValueError, LookupError, ElementTree.ParseError):
                 yield self._damaged(path.name, "damaged sound theme")
                 continue
             for sound in theme.iter("sound"):

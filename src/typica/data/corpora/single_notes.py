@@ -17,6 +17,9 @@ _BYTES = 4 * 48_000 * 4
 class SingleNotes(Source):
     """Notes held for three seconds, with a second of silence or ringing after them.
 
+    A note struck twice as hard is mostly the same sound, louder: all velocities of a pitch of an
+    instrument stay in one split. Where levels are scaled to one peak, little tells them apart.
+
     Args:
         instruments: What plays them; it becomes the label.
         pitches: MIDI pitches.
@@ -61,7 +64,7 @@ class SingleNotes(Source):
         """List the notes: INSTRUMENT-PITCH-VELOCITY, as NSynth names its own."""
         means = rendered.means()
         return [
-            Item(f"{instrument}-{pitch:03d}-{velocity:03d}", _BYTES, f"{means} {program}")
+            Item(f"{instrument}-{pitch:03d}-{velocity:03d}", _BYTES, f"{means} {program} grouped")
             for instrument, program in self.programs.items()
             for pitch in self.pitches
             for velocity in self.velocities
@@ -75,4 +78,4 @@ class SingleNotes(Source):
             instrument=instrument, pitch=note.pitch, velocity=note.velocity
         )
         sound = rendered.play(Notes.of([note]), instrument, length_s=LENGTH_S)
-        return sound._replace(facts=facts)
+        return sound._replace(facts=facts, group=f"{instrument}-{pitch}")
