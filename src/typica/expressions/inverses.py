@@ -86,7 +86,8 @@ def forms(*names: str) -> list[Callable[..., Any]]:
 
 def exact(tensor: Tensor) -> Tensor:
     """Return a tensor in double precision, which not every device has."""
-    return tensor.to("cpu", torch.complex128 if tensor.is_complex() else torch.float64)
+    place = "meta" if tensor.is_meta else "cpu"
+    return tensor.to(place, torch.complex128 if tensor.is_complex() else torch.float64)
 
 
 def _reduced(value: Tensor, like: Any) -> Tensor:

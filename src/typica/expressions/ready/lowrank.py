@@ -83,7 +83,7 @@ def _glorot_variance(shape: Sequence[int]) -> float:
 
 
 def _variance(tensor: Tensor) -> float:
-    return tensor.double().var(correction=0).item()
+    return 0.0 if tensor.is_meta else tensor.double().var(correction=0).item()
 
 
 def _factor(variance: float, rank: int, generator: Generator | None = None) -> Initialiser:

@@ -49,10 +49,7 @@ def psd(x: Expression | Tensor | Sequence[int], jitter: float = 0.0) -> Expressi
     if jitter < 0:
         raise ExpressionError(f"psd: jitter must not be negative, got {jitter}")
     product = free @ free.mT
-    if not jitter:
-        return product
-    least = jitter * torch.eye(free.shape[-2], dtype=free.dtype, device=free.device)
-    return product + const(least, persistent=False)
+    return Call(raised, product, jitter) if jitter else product
 
 
 def triangular(
@@ -138,7 +135,8 @@ def plu(weight: Tensor | int, *, generator: Generator | None = None, **tags: boo
         raise ShapeError(f"plu: weight must have shape (n, n), got {shape}")
     permutation, lower, upper = torch.linalg.lu(exact(start.flatten(1)))
     pivots = upper.diagonal()
-    if pivots.abs().min() <= torch.finfo(start.dtype).eps * pivots.abs().max():
+    least = torch.finfo(start.dtype).eps * pivots.abs().max()
+    if not start.is_meta and pivots.abs().min() <= least:
         raise ExpressionError("plu: the weight is singular, and has no inverse")
     order = const(permutation.argmax(1).to(start.device), name="order")
     signs = const(pivots.sign().to(start), name="signs")
@@ -148,6 +146,11 @@ def plu(weight: Tensor | int, *, generator: Generator | None = None, **tags: boo
     right = learn_like(upper.triu(1).to(start), name="upper", **said)
     matrix: Expression = Call(plu_product, order, left, right, signs, log_scale)
     return PLU(matrix if len(shape) == 2 else matrix.reshape(shape), log_scale.sum())
+
+
+def raised(square: Tensor, jitter: float) -> Tensor:
+    """Add a number to the diagonal of a matrix (..., n, n)."""
+    return square + jitter * torch.eye(square.shape[-1], dtype=square.dtype, device=square.device)
 
 
 def triangle(x: Tensor, upper: bool, diagonal: Diagonal) -> Tensor:
@@ -179,6 +182,11 @@ def plu_product(
     """
     left = triangle(lower, False, "unit")
     return (left @ (upper.triu(1) + (signs * log_scale.exp()).diag()))[order]
+
+
+@inverse_of(raised)
+def _raised_inverse(target: Tensor, args: list[Any], free: list[bool]) -> list[Any]:
+    return [raised(target, -args[1]), None]
 
 
 @inverse_of(triangle)

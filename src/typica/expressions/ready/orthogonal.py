@@ -8,6 +8,7 @@ just the degrees of freedom; the rest has no gradient.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any, Literal
 
@@ -79,7 +80,7 @@ def orthonormal(x: Tensor, base: Tensor | None, turn: Tensor | None, map: str) -
         map: "exp", "cayley" or "householder".
     """
     # In half precision nothing would be orthogonal.
-    with torch.autocast(x.device.type, enabled=False):
+    with _without_autocast(x.device.type):
         exact = x.float() if x.dtype.itemsize < 4 else x
         y = _MAPS[map](_tall(exact))
         if base is not None:
@@ -209,6 +210,12 @@ def _tall(x: Tensor, like: Tensor | None = None) -> Tensor:
     like = x if like is None else like
     x = x.flatten(1)
     return x.mT if len(like) < like[0].numel() else x
+
+
+def _without_autocast(kind: str) -> AbstractContextManager[Any]:
+    # On some devices, such as "meta", there is none to be switched off.
+    has_any = torch.amp.is_autocast_available(kind)
+    return torch.autocast(kind, enabled=False) if has_any else nullcontext()
 
 
 def _eye(like: Tensor) -> Tensor:

@@ -248,8 +248,7 @@ class Mixing(nn.Module):
 
     def __init__(self, channels: int, kind: Literal["plu", "plain"]) -> None:
         super().__init__()
-        # Its numbers are needed even where a model is only outlined, on the meta device.
-        start = nn.init.orthogonal_(torch.empty(channels, channels, device="cpu"))
+        start = nn.init.orthogonal_(torch.empty(channels, channels))
         if kind == "plu":
             weight, log_abs_det = plu(start)
             add_param(self, "weight", weight)
