@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from typica.signal.audio import check_amplitudes
+
 
 def mulaw_compress(audio: Tensor, mu: int = 255) -> Tensor:
     """Bend amplitudes in [-1, 1] so that equal steps sound equally loud.
@@ -31,7 +33,11 @@ def mulaw_encode(audio: Tensor, levels: int = 256) -> Tensor:
 
     Returns:
         Integers in [0, levels), of the shape of `audio`, dtype int64.
+
+    Raises:
+        ShapeError: The amplitudes are no floats.
     """
+    check_amplitudes(audio)
     compressed = mulaw_compress(audio, levels - 1)
     return ((compressed + 1) / 2 * levels).long().clamp_max(levels - 1)
 
@@ -45,8 +51,9 @@ def mulaw_encode_rounding(audio: Tensor, levels: int = 256) -> Tensor:
     """Quantise audio to mu-law levels by rounding: the outermost levels are +-1 themselves.
 
     The second convention in use; its levels must only be decoded by
-    `mulaw_decode_rounding`. Arguments and result as for `mulaw_encode`.
+    `mulaw_decode_rounding`. Arguments, result and errors as for `mulaw_encode`.
     """
+    check_amplitudes(audio)
     compressed = mulaw_compress(audio, levels - 1)
     # Half a level is added so that silence falls on level 128, as in G.711.
     return ((compressed + 1) / 2 * (levels - 1) + 0.5).long()

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from typica.core.errors import ConfigError, ShapeError
+from typica.signal.audio import check_audio
 from typica.signal.representation import Representation
-from typica.signal.spectrum import check_audio
 
 LOWEST = 32.703195662574829  # hertz: C1
 NARROWEST = 4  # bins of the whole spectrum that the narrowest window spans, at least

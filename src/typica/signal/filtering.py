@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from typica.core.errors import ConfigError, ShapeError
+from typica.signal.audio import check_audio
 from typica.signal.overlap import overlap_add
 
 
@@ -22,7 +23,12 @@ def convolve(audio: Tensor, response: Tensor) -> Tensor:
 
     Returns:
         Shape (..., time + taps - 1).
+
+    Raises:
+        ShapeError: One of them has no samples, or they are no 32- or 64-bit floats.
     """
+    check_audio(audio)
+    check_audio(response, "a response")
     length = audio.shape[-1] + response.shape[-1] - 1
     size = 1 << (length - 1).bit_length()
     product = torch.fft.rfft(audio, size) * torch.fft.rfft(response, size)
@@ -40,7 +46,11 @@ def reverberate(audio: Tensor, response: Tensor) -> Tensor:
 
     Returns:
         Shape (..., time): what rings on after the end is cut off.
+
+    Raises:
+        ShapeError: As for `convolve`.
     """
+    check_audio(audio)
     return next(reverberate_blocks([audio], response))
 
 

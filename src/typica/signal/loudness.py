@@ -1,4 +1,7 @@
-"""How loud audio is: level, peak, silence, clipping and loudness."""
+"""How loud audio is: level, peak, silence, clipping and loudness.
+
+Audio has shape (..., time), 32- or 64-bit floats: a ShapeError is raised where it has no samples.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from typica.signal.audio import check_audio
 
 SILENCE_DB = -60.0
 FULL_SCALE = 0.975  # the outermost level of 8-bit quantisers lies above it: 0.9785 in mu-law
@@ -20,21 +25,25 @@ def level_db(audio: Tensor) -> Tensor:
 
     A full-scale sine has -3.01 dB, a full-scale square wave 0 dB.
     """
+    check_audio(audio)
     return 10 * audio.square().mean(-1).log10()
 
 
 def peak(audio: Tensor) -> Tensor:
     """Return the largest absolute amplitude, shape (...)."""
+    check_audio(audio)
     return audio.abs().amax(-1)
 
 
 def clipped_share(audio: Tensor, *, limit: float = FULL_SCALE) -> Tensor:
     """Return the share of samples at or above `limit` in absolute amplitude, shape (...)."""
+    check_audio(audio)
     return (audio.abs() >= limit).float().mean(-1)
 
 
 def frame_levels_db(audio: Tensor, *, frame: int) -> Tensor:
     """Return the level of each frame, shape (..., frames); a last, partial frame counts too."""
+    check_audio(audio)
     short = -audio.shape[-1] % frame
     padded = F.pad(audio.square(), (0, short))
     power = padded.unfold(-1, frame, frame).mean(-1)
@@ -57,6 +66,7 @@ def loudness_lufs(audio: Tensor, *, rate: int) -> Tensor:
     Source: ITU-R BS.1770-4, annex 1, equations 3 to 7. The weighting's published coefficients
     are for 48 kHz; here its two analogue sections are mapped to any rate (De Man 2014).
     """
+    check_audio(audio)
     power = _block_power(_k_weighted(audio.double(), rate), rate)
     lufs = -0.691 + 10 * power.log10()
     loud = lufs > ABSOLUTE_GATE_LUFS

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from typica.core.errors import ConfigError
+from typica.signal.audio import check_audio
 
 LOW, HIGH = 50.0, 1000.0  # hertz
 HOP_S = 0.02
@@ -95,6 +96,7 @@ def _lags(rate: int, low: float, high: float) -> tuple[int, int]:
 
 def _frames(audio: Tensor, length: int, rate: int) -> Tensor:
     """Cut frames every 20 ms, shape (..., frames, length), in float64."""
+    check_audio(audio)
     audio = F.pad(audio.double(), (0, max(0, length - audio.shape[-1])))
     return audio.unfold(-1, length, max(1, round(HOP_S * rate)))
 

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from typica.core.errors import ConfigError, MissingFeatureError, ShapeError
+from typica.core.errors import ConfigError, DataError, MissingFeatureError
+from typica.signal.audio import check_audio
 from typica.signal.resample import resample
 
 RATE, HOP = 16000, 256  # of the network: what it hears, and samples from frame to frame
@@ -53,15 +54,17 @@ def track_pitch(audio: Tensor, *, rate: int, low: float = LOW, high: float = HIG
     Raises:
         ConfigError: The range of frequencies is empty, or beyond what the network knows.
         MissingFeatureError: swift-f0 is not installed.
-        ShapeError: There are no samples.
+        DataError: Samples are not finite.
+        ShapeError: There are no samples, or they are no 32- or 64-bit floats.
     """
     if not LOW <= low < low * 1.1 <= high <= HIGH:
         raise ConfigError(
             f"swift-f0 looks for pitches from {LOW} to {HIGH} Hz, over a range of a tenth at "
             f"least; got low={low}, high={high}"
         )
-    if not audio.numel():
-        raise ShapeError(f"no pitch without samples: got audio of shape {tuple(audio.shape)}")
+    check_audio(audio)
+    if not audio.isfinite().all():
+        raise DataError("no pitch is tracked in samples that are not finite")
     heard = resample(audio, rate, RATE)
     heard = heard.reshape(-1, heard.shape[-1])
     network = _network()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from typica.core.errors import ConfigError, ShapeError
+from typica.signal.audio import check_audio
 
 WINDOW, HOP = 1024, 256
 FLOOR_DB = -100.0
@@ -105,19 +106,6 @@ def convergence_db(audio: Tensor, magnitudes: Tensor, *, window: int, hop: int) 
     """
     distance = torch.linalg.matrix_norm(magnitude(audio, window=window, hop=hop) - magnitudes)
     return 20 * (distance / torch.linalg.matrix_norm(magnitudes)).log10()
-
-
-def check_audio(audio: Tensor) -> None:
-    """Refuse what no spectrum is taken of.
-
-    Raises:
-        ShapeError: There are no samples, or they are no 32- or 64-bit floats.
-    """
-    if audio.dtype not in (torch.float32, torch.float64) or not audio.numel() or not audio.ndim:
-        raise ShapeError(
-            f"a spectrum is taken of audio (..., time), at least one sample, float32 or float64; "
-            f"got {audio.dtype} of shape {tuple(audio.shape)}"
-        )
 
 
 def check_sizes(window: int, hop: int) -> None:

@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from typica.core.errors import ShapeError
+from typica.signal.audio import check_audio
 from typica.signal.overlap import overlap_add
-from typica.signal.spectrum import HOP, WINDOW, check_audio, check_sizes
+from typica.signal.spectrum import HOP, WINDOW, check_sizes
 
 
 def stft_blocks(
