@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import codecs
 import csv
+import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,6 +24,7 @@ SPLITS: Mapping[str, Split] = {
 }
 """What those who publish call the splits, and what we call them."""
 
+_UNSAID = 0x7FFFF000  # bytes of sound, of a writer that did not know how many would come
 BROKEN = "broken"  # the key under which an item tells why it cannot be opened
 
 
@@ -78,11 +81,23 @@ class LayoutSource(Source):
             # Named twice in a table, a recording is read once, as the first row says.
             found.setdefault(item.id, item)
         if not found:
-            raise DataError(f"{self.root} is not laid out as {self.name}: it needs {self.needs}")
+            words = f"{self.root} is not laid out as {self.name}"
+            inside = self._inside()
+            if inside is not None:
+                raise DataError(f"{words}, but its folder {inside.name} is: give --from {inside}")
+            raise DataError(f"{words}: it needs {self.needs}")
         return [found[name] for name in sorted(found)]
 
     def _listed(self) -> Iterable[Item]:
         raise NotImplementedError
+
+    def _inside(self) -> Path | None:
+        """Return a folder in this one that is in this layout: an archive unpacked into it."""
+        for folder in sorted(path for path in self.root.iterdir() if path.is_dir()):
+            with suppress(DataError, OSError):
+                if any(True for _ in type(self)(folder)._listed()):
+                    return folder
+        return None
 
     def _file(self, name: str, *others: str, **told: str) -> Item:
         """Return the item of a sound file by its path in the folder.
@@ -108,8 +123,10 @@ class LayoutSource(Source):
 
     def _sound(self, item: Item) -> tuple[AudioFile, dict[str, str]]:
         """Open the sound file of an item, and return what its listing told of it."""
-        told = check_whole(item)
-        return open_audio(self.root / item.id), told
+        told, path = check_whole(item), self.root / item.id
+        audio = open_audio(path)
+        check_uncut(path)
+        return audio, told
 
 
 def check_whole(item: Item) -> dict[str, str]:
@@ -122,6 +139,29 @@ def check_whole(item: Item) -> dict[str, str]:
     if BROKEN in told:
         raise DataError(told[BROKEN])
     return told
+
+
+def check_uncut(path: Path) -> None:
+    """Refuse a WAV file that ends before its header says: decoders read on as if it were whole.
+
+    Raises:
+        DataError: It does; the message is the reason alone.
+    """
+    length = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(12)
+        if (head[:4], head[8:]) != (b"RIFF", b"WAVE"):
+            return
+        while len(chunk := file.read(8)) == 8:
+            size = int.from_bytes(chunk[4:], "little")
+            if chunk[:4] == b"data":
+                break
+            file.seek(size + size % 2, os.SEEK_CUR)
+        else:
+            return
+        end = file.tell() + size
+    if length < end and size < _UNSAID:
+        raise DataError(f"broken sound file: cut after {length} of {end} bytes")
 
 
 def given(**facts: Any) -> dict[str, Any]:

@@ -33,6 +33,39 @@ def test_another_folder_is_refused_by_its_layout(name, tmp_path):
         prepare_data(name, folder=tmp_path / "gone")
 
 
+def test_the_folder_above_is_refused_with_the_name_of_the_right_one(clips, tmp_path):
+    (clips.root.parent / "another").mkdir()
+
+    with pytest.raises(DataError, match="but its folder archive is: give --from .*archive$"):
+        prepare_data("ljspeech", folder=clips.root.parent)
+
+
+@pytest.mark.parametrize("share", [0.99, 0.5])
+def test_a_sound_that_was_cut_in_copying_is_told(clips, prepared, share):
+    path = clips.root / "wavs/LJ2.wav"
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+
+    _, refused = prepared(LJSpeech)
+
+    (reason,) = refused.values()
+    assert list(refused) == ["wavs/LJ2.wav"]
+    assert reason == f"broken sound file: cut after {int(len(data) * share)} of {len(data)} bytes"
+
+
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFFFFF])
+def test_a_sound_of_unsaid_length_is_read_to_its_end(clips, prepared, size):
+    path = clips.root / "wavs/LJ2.wav"
+    data = path.read_bytes()
+    assert data[36:40] == b"data"
+    path.write_bytes(data[:40] + size.to_bytes(4, "little") + data[44:])
+
+    corpus, refused = prepared(LJSpeech)
+
+    assert refused == {}
+    assert len({one.length for one in corpus.recordings()}) == 1
+
+
 def test_a_folder_is_named_for_published_corpora_alone(tmp_path):
     with pytest.raises(ConfigError, match="chorales is read from no folder: leave --from out"):
         prepare_data("chorales", folder=tmp_path)

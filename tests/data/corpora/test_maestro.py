@@ -127,6 +127,15 @@ def test_what_is_damaged_is_told_and_the_rest_is_read(archive, sounds, prepared)
     }
 
 
+def test_values_of_any_kind_in_the_json_file_are_told(archive, sounds, prepared):
+    wrong = [rows()[0] | {"split": ["train"], "audio_filename": f"{n}.wav"} for n in range(2)]
+    archive.json("maestro-v2.0.0.json", [*rows(), *wrong])
+
+    _, refused = prepared(Maestro)
+
+    assert refused == {f"{n}.wav": "unknown split: ['train']" for n in range(2)}
+
+
 def test_damaged_tables_are_refused_as_a_whole(archive):
     archive.text("maestro-v1.0.0.csv", "split,year", "train,2004")
     with pytest.raises(DataError, match="has no column 'midi_filename'"):

@@ -65,6 +65,29 @@ def test_metadata_with_commas_become_facts(music, prepared, recordings):
     assert recordings(corpus)["train_data/1728.wav"].label is None  # no line tells of it
 
 
+def test_metadata_may_lie_beside_the_unpacked_folder(music, prepared, recordings, tmp_path):
+    (music_table := tmp_path / "archive" / "musicnet_metadata.csv").rename(
+        tmp_path / music_table.name
+    )
+
+    corpus, _ = prepared(MusicNet)
+
+    assert recordings(corpus)["train_data/1727.wav"].facts["composer"] == "Schubert"
+
+
+def test_two_recordings_of_a_work_are_never_in_train_and_valid(music, archive):
+    archive.text(
+        "musicnet_metadata.csv",
+        *METADATA,
+        '1728,Schubert,"Piano Quintet, in A",1. Allegro,Piano Quintet,European Archive,x,OP114,2',
+    )
+    source = MusicNet(archive.root)
+
+    groups = [source.open(item).group for item in source.items()]
+
+    assert groups == ["Bach: Suite", *["Schubert: Piano Quintet, in A"] * 2]
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [

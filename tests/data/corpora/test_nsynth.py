@@ -96,6 +96,9 @@ def test_what_is_damaged_is_told(archive, notes, prepared):
     table["c-1-1"] = {"pitch": 3}
     table["flute_acoustic_002-061-127"] = entry("flute_acoustic_002-062-127")
     table["gone_acoustic_000-001-025"] = entry("gone_acoustic_000-001-025")
+    table["flute_acoustic_002-063-127"] = entry("flute_acoustic_002-063-127") | {
+        "qualities_str": [1]
+    }
     archive.json("nsynth-train/examples.json", table)
     archive.bytes(f"nsynth-train/audio/{NOTES['train'][0]}.wav", b"RIFF")
 
@@ -108,6 +111,7 @@ def test_what_is_damaged_is_told(archive, notes, prepared):
         "nsynth-train/audio/b-1-1.wav": f"{damaged}: not a table",
         "nsynth-train/audio/c-1-1.wav": f"{damaged}: no note_str",
         "nsynth-train/audio/flute_acoustic_002-061-127.wav": f"{damaged}: it differs from its name",
+        "nsynth-train/audio/flute_acoustic_002-063-127.wav": f"{damaged}: no qualities_str",
         "nsynth-train/audio/gone_acoustic_000-001-025.wav": "missing file",
         f"nsynth-train/audio/{NOTES['train'][0]}.wav": "broken sound file",
     }

@@ -1,5 +1,6 @@
 import pytest
 
+from typica.core.errors import DataError
 from typica.data.corpora.sc09 import SC09
 from typica.data.corpora.speech_commands import SpeechCommands, split_of
 
@@ -74,6 +75,25 @@ def test_a_file_without_a_speaker_is_told(archive, words, prepared):
         "cat/someone.wav": "no speaker in its name",
         "cat/00000000_nohash_0.wav": "broken sound file",
     }
+
+
+def test_what_the_lists_name_and_is_not_there_is_told(archive, words, prepared):
+    archive.text("testing_list.txt", "zero/gone_nohash_0.wav", "zero/3c257192_nohash_2.wav", "")
+    (archive.root / f"cat/{SPEAKERS[1]}_nohash_1.wav").unlink()
+
+    _, refused = prepared(SpeechCommands)
+    assert refused == {
+        "cat/1b4c9b89_nohash_1.wav": "missing file",
+        "zero/gone_nohash_0.wav": "missing file",
+    }
+
+
+@pytest.mark.parametrize("name", ["validation_list.txt", "testing_list.txt"])
+def test_one_list_without_the_other_is_no_archive(archive, words, name):
+    (archive.root / name).unlink()
+
+    with pytest.raises(DataError, match=f"{name} is missing: unpack the archive again"):
+        SpeechCommands(archive.root).items()
 
 
 def test_sc09_takes_the_digits_of_speech_commands(words, prepared):

@@ -52,19 +52,30 @@ def test_texts_and_speakers_become_facts_where_there_are_any(new, prepared, reco
         "age": "23",
         "gender": "F",
         "accent": "English",
-        "region": "Southern  England",
+        "region": "Southern England",
         "text": "Sentence 2.",
     }
     lost = found["wav48_silence_trimmed/p315/p315_001_mic1.flac"].facts
     assert "text" not in lost
-    assert lost["region"] == "New  England"
+    assert lost["region"] == "New England"
+
+
+def test_a_lost_text_of_a_speaker_who_has_others_is_told(new, archive, prepared):
+    (archive.root / "txt/p226/p226_002.txt").unlink()
+
+    corpus, refused = prepared(VCTK)
+
+    assert len(corpus.recordings()) == 5
+    name = "wav48_silence_trimmed/p226/p226_002_mic1.flac"
+    assert refused == {name: "missing file: txt/p226/p226_002.txt"}
 
 
 def test_the_first_version_is_read_too(archive, prepared, recordings):
     archive.text("speaker-info.txt", INFO[0], "225  23  F    English    Southern  England")
     archive.wav("wav48/p225/p225_001.wav", rate=48000)
     archive.bytes("wav48/p225/p225_002.wav", b"RIFF")
-    archive.text("txt/p225/p225_001.txt", "Please call Stella.")
+    for number in (1, 2):
+        archive.text(f"txt/p225/p225_00{number}.txt", "Please call Stella.")
 
     corpus, refused = prepared(VCTK)
 

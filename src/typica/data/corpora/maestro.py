@@ -39,9 +39,9 @@ class Maestro(LayoutSource):
         for number, row in _rows(self.root):
             if row is None or not all(row.get(name) for name in (*_FILES, "split")):
                 yield self._damaged(f"line {number} of the table", "damaged line of the table")
-            elif row["split"] not in SPLITS:
+            elif str(row["split"]) not in SPLITS:
                 reason = f"unknown split: {row['split']!r}"
-                yield self._damaged(row["audio_filename"], reason)
+                yield self._damaged(str(row["audio_filename"]), reason)
             else:
                 told = {name: str(row.get(name) or "") for name in _COLUMNS}
                 midi = str(row["midi_filename"])

@@ -32,7 +32,7 @@ class MusicNet(LayoutSource):
     made = "read from MusicNet: chamber music with warped scores, which have some errors"
     needs = (
         "the unpacked archive from https://zenodo.org/records/5120004 with musicnet_metadata.csv "
-        "in it: name its folder by --from"
+        "in it or beside it: name its folder by --from"
     )
     has_notes = True
     class_names = ("composer", "ensemble")
@@ -46,8 +46,10 @@ class MusicNet(LayoutSource):
                 yield self._file(f"{split}_data/{path.name}", labels, split=split, **known)
 
     def _metadata(self) -> dict[str, dict[str, str]]:
-        path = self.root / "musicnet_metadata.csv"
-        if not path.is_file():
+        # It is published beside the archive, not in it.
+        places = [folder / "musicnet_metadata.csv" for folder in (self.root, self.root.parent)]
+        path = next((place for place in places if place.is_file()), None)
+        if path is None:
             return {}
         names = ("composer", "composition", "movement", "ensemble")
         rows = (row for _, row in table(path, ("id", *names)) if row)
@@ -59,9 +61,14 @@ class MusicNet(LayoutSource):
         split = told.pop("split")
         notes = read_labels(self.root / f"{split}_labels" / f"{Path(item.id).stem}.csv")
         facts = given(**told)
-        label = facts.get("ensemble")
         return Sound(
-            audio.rate, audio.blocks, label, notes=notes, split=_SPLITS[split], facts=facts
+            audio.rate,
+            audio.blocks,
+            facts.get("ensemble"),
+            notes=notes,
+            split=_SPLITS[split],
+            group=": ".join(facts[name] for name in ("composer", "composition") if name in facts),
+            facts=facts,
         )
 
 

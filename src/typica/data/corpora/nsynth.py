@@ -90,6 +90,9 @@ def _wrong(name: str, row: Any) -> str:
     for key, kind in _NEEDED.items():
         if not isinstance(row.get(key), kind):
             return f"no {key}"
+    words = row.get("qualities_str") or []
+    if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
+        return "no qualities_str"
     if not (0 <= row["pitch"] <= 127 and 1 <= row["velocity"] <= 127):
         return "pitch or velocity out of range"
     instrument = row["instrument_str"]

@@ -35,10 +35,12 @@ class SpeechCommands(LayoutSource):
 
     def _listed(self) -> Iterator[Item]:
         listed = self._lists()
+        missing = {name for name in listed if self._takes(PurePosixPath(name).parent.name)}
         for path in sorted(self.root.glob("*/*.wav")):
             word, name = path.parent.name, f"{path.parent.name}/{path.name}"
             if word.startswith(("_", ".")) or not self._takes(word):
                 continue
+            missing.discard(name)
             found = _NAME.fullmatch(path.stem)
             if not found:
                 yield self._damaged(name, "no speaker in its name")
@@ -46,23 +48,30 @@ class SpeechCommands(LayoutSource):
             speaker = found["speaker"]
             split = listed.get(name, "train") if listed else split_of(speaker)
             yield self._file(name, word=word, speaker=speaker, split=split)
+        for name in sorted(missing):
+            yield self._damaged(name, "missing file")
 
     def _takes(self, word: str) -> bool:
         return bool(word)
 
     def _lists(self) -> dict[str, Split]:
-        """Return the split of what the lists hold out; nothing if there are no lists."""
+        """Return the split of what the lists hold out; nothing if there are no lists.
+
+        Raises:
+            DataError: One cannot be read, or only one is there.
+        """
+        missing = [name for name in _LISTS if not (self.root / name).exists()]
+        if len(missing) == len(_LISTS):
+            return {}
+        if missing:
+            raise DataError(f"{self.root / missing[0]} is missing: unpack the archive again")
         found: dict[str, Split] = {}
         for name, split in _LISTS.items():
             try:
-                lines = (self.root / name).read_text("utf-8").splitlines()
-            except FileNotFoundError:
-                continue
+                lines = (self.root / name).read_text("utf-8").split()
             except (OSError, ValueError) as error:
                 raise DataError(f"{self.root / name} cannot be read: {error}") from error
-            found.update(
-                dict.fromkeys((PurePosixPath(line.strip()).as_posix() for line in lines), split)
-            )
+            found.update(dict.fromkeys(lines, split))
         return found
 
     def open(self, item: Item) -> Sound:

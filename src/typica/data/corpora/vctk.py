@@ -35,8 +35,8 @@ class VCTK(LayoutSource):
             name, speaker = path.relative_to(self.root).as_posix(), path.parent.name
             text = Path("txt", speaker, f"{path.stem.removesuffix('_mic1')}.txt").as_posix()
             known = speakers.get(speaker, {})
-            # One speaker's texts are lost: their sentences are heard without.
-            if (self.root / text).exists():
+            # The texts of one speaker, p315, are lost: his sentences are heard without.
+            if (self.root / text).parent.is_dir():
                 yield self._file(name, text, speaker=speaker, text=text, **known)
             else:
                 yield self._file(name, speaker=speaker, **known)
@@ -52,7 +52,9 @@ class VCTK(LayoutSource):
             number, *values = re.sub(r"\(.*", "", line).split(maxsplit=len(_COLUMNS)) or [""]
             # Older tables write 225, newer ones p225.
             speaker = f"p{number}" if number.isdecimal() else number
-            found[speaker] = dict(zip(_COLUMNS, map(str.strip, values), strict=False))
+            found[speaker] = {
+                name: " ".join(value.split()) for name, value in zip(_COLUMNS, values, strict=False)
+            }
         return found
 
     def open(self, item: Item) -> Sound:
