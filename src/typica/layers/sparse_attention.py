@@ -1,0 +1,233 @@
+"""Attention whose queries see a few keys each: windows, columns, blocks and summaries.
+
+A sequence is written row by row into a table of `stride` columns. A query at row r and column c
+then sees keys that are near (the `stride` latest, or its own row), and keys that are far (its own
+column in earlier rows, or the last columns of earlier rows). Time and memory grow with the keys
+that are seen, and not with the square of the sequence.
+
+Source: Child et al., 2019, https://arxiv.org/abs/1904.10509, section 4. The window is of exactly
+`stride` positions, the query's own among them; who sees nothing else sees itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Kind = Literal["window", "column", "strided", "block", "summary", "fixed", "previous", "dense"]
+
+
+class Cache(NamedTuple):
+    """Keys and values that were read, side by side on the last axis.
+
+    Attributes:
+        rows: Of rows that are full, (batch, heads, rows, stride, 2 size).
+        tail: Of the row that is not, (batch, heads, columns, 2 size).
+    """
+
+    rows: Tensor
+    tail: Tensor
+
+    def after(self, new: Tensor) -> Cache:
+        """Return it with what was read next, (batch, heads, length, 2 size)."""
+        stride, tail = self.rows.shape[3], torch.cat([self.tail, new], 2)
+        full = tail.shape[2] // stride * stride
+        if not full:
+            return Cache(self.rows, tail)
+        rows = tail[:, :, :full].unflatten(2, (-1, stride))
+        return Cache(torch.cat([self.rows, rows], 2), tail[:, :, full:])
+
+
+class Table(NamedTuple):
+    """Queries, and what they may see: whole rows, or a part of one.
+
+    Attributes:
+        queries: Shape (batch, heads, rows, columns, size).
+        own: Keys and values of each query's row up to the last query of it, (batch, heads, rows,
+            columns, 2 size).
+        rows: Those of all rows that are full, the queries' own among them.
+        first: Row of the first query.
+        column: Column of the first query.
+    """
+
+    queries: Tensor
+    own: Tensor
+    rows: Tensor
+    first: int
+    column: int
+
+
+class Seen(NamedTuple):
+    """A part of what queries see.
+
+    Attributes:
+        scores: Products of queries and keys, (batch, heads, rows, columns, keys); -inf if unseen.
+        mix: From weights of that shape to what the values add, of the queries' shape.
+    """
+
+    scores: Tensor
+    mix: Callable[[Tensor], Tensor]
+
+
+class SparseAttention(nn.Module):
+    """Causal self-attention of several heads, of which each sees a part of the past.
+
+    Args:
+        width: Channels of inputs and outputs.
+        heads: Number of heads.
+        size: Channels of a head.
+        kind: What is seen: "window" or "column", or both as "strided"; "block" or "summary", or
+            both as "fixed"; the row before one's own, "previous"; or all, as "dense".
+        stride: Columns of the table.
+        summaries: Columns at the end of each row, for each head others, that are seen from all
+            later rows ("summary" and "fixed").
+    """
+
+    columns: Tensor
+
+    def __init__(
+        self, width: int, heads: int, size: int, *, kind: Kind, stride: int, summaries: int = 1
+    ) -> None:
+        super().__init__()
+        self.heads, self.size, self.kind, self.stride = heads, size, kind, stride
+        self.read = nn.Linear(width, 3 * heads * size)
+        self.write = nn.Linear(heads * size, width)
+        count = stride if kind == "dense" else summaries
+        # Head after head takes the columns before those of the last, from the end of the row.
+        ends = torch.arange(stride - count, stride)
+        columns = (ends - count * torch.arange(heads)[:, None]) % stride
+        self.register_buffer("columns", columns, persistent=False)
+
+    def blank(self, count: int) -> Cache:
+        """Return the cache of `count` sequences of which nothing was read."""
+        weight, shape = self.read.weight, (count, self.heads)
+        return Cache(
+            weight.new_zeros(*shape, 0, self.stride, 2 * self.size),
+            weight.new_zeros(*shape, 0, 2 * self.size),
+        )
+
+    def forward(self, x: Tensor, cache: Cache) -> tuple[Tensor, Cache]:
+        """Read what follows, and tell what is seen from it.
+
+        Args:
+            x: Shape (batch, length, width): a number of whole rows that begin where a row does, or
+                no more than is missing of a row.
+            cache: Of what was read before.
+
+        Returns:
+            The same shape, and the cache of the next.
+        """
+        queries, keyed = self._read(x)
+        after = cache.after(keyed)
+        table = self._table(queries, keyed, cache, after)
+        seen = self._see_all(table)
+        return self.write(seen.permute(0, 2, 3, 1, 4).flatten(3).flatten(1, 2)), after
+
+    def _read(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return queries (batch, heads, length, size), and keys beside values."""
+        rows = self.read(x).unflatten(-1, (3, self.heads, self.size)).permute(2, 0, 3, 1, 4)
+        return rows[0] / math.sqrt(self.size), torch.cat([rows[1], rows[2]], -1)
+
+    def _table(self, queries: Tensor, keyed: Tensor, cache: Cache, after: Cache) -> Table:
+        column, length = cache.tail.shape[2], queries.shape[2]
+        if column or length < self.stride:
+            own = torch.cat([cache.tail, keyed], 2)[:, :, None]
+            return Table(queries[:, :, None], own, cache.rows, cache.rows.shape[2], column)
+        queries, own = (one.unflatten(2, (-1, self.stride)) for one in (queries, keyed))
+        return Table(queries, own, after.rows, cache.rows.shape[2], 0)
+
+    def _see_all(self, table: Table) -> Tensor:
+        """Return what the queries see, of their shape."""
+        if self.kind == "dense" and not table.first and table.rows.shape[2]:
+            return _see_everything(table)
+        parts = self._parts(table)
+        weights = torch.cat([part.scores for part in parts], -1).softmax(-1)
+        each = weights.split([part.scores.shape[-1] for part in parts], -1)
+        mixed = [part.mix(own) for part, own in zip(parts, each, strict=True)]
+        return torch.stack(mixed).sum(0)
+
+    def _parts(self, table: Table) -> list[Seen]:
+        near = [self._row(table)]
+        if self.kind in ("window", "strided"):
+            near.append(_last_row(table, whole=False))
+        if self.kind == "previous":
+            near.append(_last_row(table, whole=True))
+        if self.kind in ("column", "strided"):
+            near.append(_columns(table))
+        if self.kind in ("summary", "fixed", "dense"):
+            near.append(_summaries(table, self.columns))
+        return near
+
+    def _row(self, table: Table) -> Seen:
+        """See the own row: up to oneself, or nothing but oneself, or also its summaries."""
+        place = torch.arange(table.own.shape[3], device=table.own.device)
+        query = place[table.column :, None]
+        is_seen = (place <= query)[None]
+        is_self = (place == query)[None]
+        if self.kind in ("column", "previous"):
+            is_seen = is_self
+        if self.kind == "summary":
+            is_summary = (place[:, None] == self.columns[:, None]).any(-1)[:, None]
+            is_seen = is_self | (is_seen & is_summary)
+        return _see(table.queries, table.own, is_seen[:, None])
+
+
+def _see(queries: Tensor, keyed: Tensor, is_seen: Tensor) -> Seen:
+    """See keys (..., keys, 2 size) from queries (..., queries, size), of which only some are."""
+    keys, values = keyed.chunk(2, -1)
+    scores = (queries @ keys.transpose(-1, -2)).masked_fill(~is_seen, -math.inf)
+    return Seen(scores, lambda weights: weights @ values)
+
+
+def _last_row(table: Table, *, whole: bool) -> Seen:
+    """See the row before, or what of it is less than a row away."""
+    stride, count = table.rows.shape[3], table.queries.shape[2]
+    rows = table.rows[:, :, max(0, table.first - 1) : table.first - 1 + count]
+    # Before the first row there is none: zeros that are not seen.
+    rows = F.pad(rows, (0, 0, 0, 0, 1 if table.first == 0 else 0, 0))
+    place = torch.arange(stride, device=rows.device)
+    query = table.column + torch.arange(table.queries.shape[3], device=rows.device)
+    row = table.first + torch.arange(count, device=rows.device)
+    is_near = torch.ones_like(place, dtype=torch.bool) if whole else place > query[:, None]
+    return _see(table.queries, rows, is_near & (row[:, None, None] > 0))
+
+
+def _columns(table: Table) -> Seen:
+    """See the own column in earlier rows."""
+    columns = slice(table.column, table.column + table.queries.shape[3])
+    keyed, queries = table.rows[:, :, :, columns].transpose(2, 3), table.queries.transpose(2, 3)
+    seen = _see(queries, keyed, _earlier(table))
+    return Seen(
+        seen.scores.transpose(2, 3),
+        lambda weights: seen.mix(weights.transpose(2, 3)).transpose(2, 3),
+    )
+
+
+def _summaries(table: Table, columns: Tensor) -> Seen:
+    """See the given columns (heads, count) of earlier rows."""
+    index = columns[None, :, None, :, None].expand(
+        len(table.rows), -1, table.rows.shape[2], -1, table.rows.shape[4]
+    )
+    keyed = table.rows.gather(3, index).flatten(2, 3)[:, :, None]
+    is_earlier = _earlier(table).repeat_interleave(columns.shape[1], -1)
+    return _see(table.queries, keyed, is_earlier[:, None])
+
+
+def _earlier(table: Table) -> Tensor:
+    """Return which rows come before each query's, (rows of queries, rows)."""
+    count, device = table.queries.shape[2], table.rows.device
+    row = table.first + torch.arange(count, device=device)
+    return torch.arange(table.rows.shape[2], device=device) < row[:, None]
+
+
+def _see_everything(table: Table) -> Tensor:
+    """See all that came before, by torch's own attention, from the beginning of the table."""
+    keys, values = table.own.chunk(2, -1)
+    queries, keys, values = (one.flatten(2, 3) for one in (table.queries, keys, values))
+    seen = F.scaled_dot_product_attention(queries, keys, values, is_causal=True, scale=1.0)
+    return seen.view_as(table.queries)

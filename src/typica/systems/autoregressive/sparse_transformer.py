@@ -1,0 +1,321 @@
+"""Sparse Transformer: an autoregressive model of levels or codes, by attention in two short steps.
+
+Source: Child et al., 2019, https://arxiv.org/abs/1904.10509. Told frames and labels are added to
+the vectors of symbols, as in Dhariwal et al., 2020, https://arxiv.org/abs/2005.00341; so is the
+row before one's own as a third pattern ("rows").
+Departs from them: a sequence may be longer than the table of positions. Where the table is full,
+its later half is read again as its beginning, so that each symbol but the first ones has at least
+half a table of past; likelihoods are of that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+from torch.utils.checkpoint import checkpoint
+
+from typica.core.condition import Condition, Need, check_condition
+from typica.core.config import Config
+from typica.core.errors import ConfigError, ShapeError
+from typica.core.model import EndlessModel
+from typica.core.telling import RetoldModel, check_told
+from typica.layers.distributions import Levels
+from typica.layers.sparse_attention import Cache, Kind, SparseAttention
+from typica.layers.upsampling import Upsampling
+from typica.signal.quantise import QuantiserName, quantiser
+
+_KINDS: dict[str, tuple[Kind, ...]] = {
+    "strided": ("window", "column"),
+    "fixed": ("block", "summary"),
+    "rows": ("block", "column", "previous"),
+    "dense": ("dense",),
+    "window": ("window",),
+}
+
+
+@dataclass(frozen=True)
+class SparseTransformerConfig(Config):
+    """Size of a Sparse Transformer. The paper gives no sizes for sound: these are of its text.
+
+    Attributes:
+        quantiser: How amplitudes become levels; "codes" where codes of another model are modelled.
+        bits: 8 for 256 levels.
+        positions: Symbols that the table of positions holds: the longest past.
+        stride: Columns of the table.
+        pattern: What is seen, layer after layer: "strided" alternates the latest and the own
+            column, "fixed" the own row and the last columns of all, "rows" the own row, the own
+            column and the row before; "window" is the latest alone, "dense" is all.
+        merged: Whether every layer sees the union of both ("strided" and "fixed").
+        summaries: Columns of each row that are seen from afar, for each head others ("fixed").
+        layers: Number of layers.
+        width: Channels.
+        heads: Heads of the attention.
+        head_size: Channels of a head; `width` over `heads` if 0.
+        hidden: Width of the feed-forward part, in widths.
+        dropout: Where a layer adds to the vectors.
+        recompute: Whether layers are computed again in the backward pass, to save memory.
+        labels: Classes of the condition "label"; 0 for none.
+        local: Name of the local condition, such as "roll"; null for none.
+        local_channels: Its channels.
+        hop: Its samples a frame.
+        upsampling: How its frames are brought to the rate of the samples.
+    """
+
+    quantiser: QuantiserName = "mulaw"
+    bits: int = 8
+    positions: int = 12_288
+    stride: int = 128
+    pattern: Literal["strided", "fixed", "rows", "window", "dense"] = "strided"
+    merged: bool = False
+    summaries: int = 32
+    layers: int = 30
+    width: int = 512
+    heads: int = 8
+    head_size: int = 0
+    hidden: int = 4
+    dropout: float = 0.0
+    recompute: bool = True
+    labels: int = 0
+    local: str | None = None
+    local_channels: int = 0
+    hop: int = 0
+    upsampling: Literal["repeat", "linear", "learnt"] = "repeat"
+
+    def __post_init__(self) -> None:
+        self.check_at_least(1, "stride", "summaries", "layers", "width", "heads", "hidden")
+        self.check_at_least(0, "head_size", "labels", "local_channels", "hop")
+        if self.positions % self.stride or self.positions < 2 * self.stride:
+            raise ConfigError(
+                f"model.positions must be a multiple of model.stride={self.stride}, and at least "
+                f"two of them, got {self.positions}"
+            )
+        if not self.head_size and self.width % self.heads:
+            raise ConfigError(f"model.width={self.width} is no multiple of heads={self.heads}")
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"model.dropout must be from 0 to below 1, got {self.dropout}")
+        if self.pattern == "fixed" and self.summaries > self.stride:
+            raise ConfigError(f"model.summaries must be at most model.stride={self.stride}")
+        if self.merged and self.pattern not in ("strided", "fixed"):
+            raise ConfigError(f"model.merged is for strided and fixed, not for {self.pattern}")
+        if self.local and min(self.local_channels, self.hop) < 1:
+            raise ConfigError(f"model.local={self.local} needs model.local_channels and model.hop")
+        if self.local == "label" or (not self.local and (self.local_channels or self.hop)):
+            raise ConfigError("model.local must name the frames to be told, such as roll")
+        quantiser(self.quantiser, self.bits)
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """What each layer's attention sees."""
+        own = _KINDS[self.pattern]
+        if self.merged:
+            own = (cast(Kind, self.pattern),)
+        return [own[layer % len(own)] for layer in range(self.layers)]
+
+
+class SparseState(NamedTuple):
+    """What the model remembers.
+
+    Attributes:
+        read: Number of symbols read.
+        rows: What the layers were given for those in the table, (batch, symbols, width): vectors
+            of symbols and of what was told, without positions.
+        caches: Of each layer.
+        label: Vectors of the classes, (batch, width), or None.
+        frames: Frames of the local condition, (batch, channels, frames), or None.
+        told_from: Symbol at which the frames begin.
+    """
+
+    read: int
+    rows: Tensor
+    caches: tuple[Cache, ...]
+    label: Tensor | None = None
+    frames: Tensor | None = None
+    told_from: int = 0
+
+
+class SparseTransformer(EndlessModel, RetoldModel):
+    """See the module's docstring."""
+
+    config_type = SparseTransformerConfig
+    conditioning = ("sparse", "dense")
+    config: SparseTransformerConfig
+
+    def __init__(self, config: SparseTransformerConfig) -> None:
+        super().__init__(config)
+        self.quantiser = quantiser(config.quantiser, config.bits)
+        self.symbol = nn.Embedding(1 << config.bits, config.width)
+        self.label = nn.Embedding(config.labels, config.width) if config.labels else None
+        self.upsampling = (
+            Upsampling(config.upsampling, config.local_channels, config.hop)
+            if config.local
+            else None
+        )
+        self.told = nn.Linear(config.local_channels, config.width) if config.local else None
+        self.row = nn.Embedding(config.positions // config.stride, config.width)
+        self.column = nn.Embedding(config.stride, config.width)
+        self.blocks = nn.ModuleList(Block(config, kind) for kind in config.kinds)
+        self.norm = nn.LayerNorm(config.width)
+        self.head = nn.Linear(config.width, 1 << config.bits)
+        self.apply(_begin)
+        for block in self.blocks:  # what is added grows with the layers, and is made less for it
+            for layer in (cast(Block, block).attention.write, cast(Block, block).out):
+                layer.weight.data /= math.sqrt(2 * config.layers)
+        for table in (self.row, self.column):
+            table.weight.data /= math.sqrt(2)
+        nn.init.zeros_(self.head.weight)
+
+    @property
+    def receptive_field(self) -> int:
+        """How many symbols of the past a prediction depends on, at most."""
+        return self.config.positions
+
+    @property
+    def context(self) -> int:
+        """See `Model.context`: none, since a table begins anywhere."""
+        return 0
+
+    @property
+    def needs(self) -> Mapping[str, Need]:
+        """See `Model.needs`."""
+        needs = {"label": Need(self.config.labels)} if self.config.labels else {}
+        if self.config.local:
+            needs[self.config.local] = Need(self.config.local_channels, self.config.hop)
+        return needs
+
+    @property
+    def base_measure(self) -> str:
+        """See `ExplicitModel.base_measure`."""
+        return self.quantiser.name
+
+    @property
+    def state_types(self) -> tuple[type, ...]:
+        """See `AutoregressiveModel.state_types`."""
+        return SparseState, Cache
+
+    @property
+    def initial(self) -> float:
+        """See `AutoregressiveModel.initial`."""
+        return self.symbols(torch.zeros(1, 1, 1)).item()
+
+    def symbols(self, x: Tensor) -> Tensor:
+        """Return levels, int64 (batch, time).
+
+        Raises:
+            ShapeError: `x` is not (batch, 1, time).
+        """
+        if x.ndim != 3 or x.shape[1] != 1:
+            raise ShapeError(f"audio must have shape (batch, 1, time), got {tuple(x.shape)}")
+        return self.quantiser.encode(x[:, 0])
+
+    def render(self, symbols: Tensor) -> Tensor:
+        """See `AutoregressiveModel.render`."""
+        return self.quantiser.decode(symbols)[:, None]
+
+    def start(self, count: int, condition: Condition | None = None) -> SparseState:
+        """Return the state of an empty table."""
+        check_condition(condition, self.needs, count)
+        given = condition or {}
+        label = self.label(given["label"].values) if self.label else None
+        weight = self.head.weight
+        frames = given[self.config.local].values.to(weight) if self.config.local else None
+        rows = weight.new_zeros(count, 0, self.config.width)
+        return SparseState(0, rows, self._blank(count), label, frames)
+
+    def retell(self, state: SparseState, told: Condition, past: int = 0) -> SparseState:
+        """See `RetoldModel.retell`."""
+        check_told(told, self.needs, len(state.rows))
+        frames = told[cast(str, self.config.local)].values.to(self.head.weight)
+        return state._replace(frames=frames, told_from=state.read - past)
+
+    def advance(self, previous: Tensor, state: SparseState) -> tuple[Distribution, SparseState]:
+        """See `AutoregressiveModel.advance`."""
+        rows, seen = self._given(previous, state), []
+        while rows.shape[1]:
+            if state.rows.shape[1] == self.config.positions:
+                state = self._turned(state)
+            length = self._length(state.rows.shape[1], rows.shape[1])
+            hidden, state = self._read(rows[:, :length], state)
+            seen.append(hidden)
+            rows = rows[:, length:]
+        logits = self.head(self.norm(torch.cat(seen, 1)))
+        state = state._replace(read=state.read + previous.shape[1])
+        return Levels(logits.log_softmax(-1)), state
+
+    def _blank(self, count: int) -> tuple[Cache, ...]:
+        return tuple(cast(Block, block).attention.blank(count) for block in self.blocks)
+
+    def _given(self, previous: Tensor, state: SparseState) -> Tensor:
+        """Return vectors of symbols and of what is told, (batch, length, width)."""
+        rows = self.symbol(previous.long())
+        if state.label is not None:
+            rows = rows + state.label[:, None]
+        if self.upsampling is not None and self.told is not None:
+            begin = state.read - state.told_from
+            frames = self.upsampling(state.frames, begin, previous.shape[1])
+            rows = rows + self.told(frames).transpose(0, 1)
+        return rows
+
+    def _length(self, time: int, left: int) -> int:
+        """Return how much is read at once: whole rows, or what a row still takes."""
+        stride = self.config.stride
+        missing = -time % stride
+        if missing or left < stride:
+            return min(left, missing or stride)
+        return min(left, self.config.positions - time) // stride * stride
+
+    def _read(self, rows: Tensor, state: SparseState) -> tuple[Tensor, SparseState]:
+        """Read a part of a row or whole rows; return the vectors behind the layers."""
+        time = state.rows.shape[1] + torch.arange(rows.shape[1], device=rows.device)
+        places = self.row(time // self.config.stride) + self.column(time % self.config.stride)
+        hidden, caches = rows + places, []
+        for block, cache in zip(self.blocks, state.caches, strict=True):
+            if self.config.recompute and torch.is_grad_enabled():
+                hidden, cache = checkpoint(block, hidden, cache, use_reentrant=False)
+            else:
+                hidden, cache = block(hidden, cache)
+            caches.append(cache)
+        rows = torch.cat([state.rows, rows], 1)
+        return hidden, state._replace(rows=rows, caches=tuple(caches))
+
+    def _turned(self, state: SparseState) -> SparseState:
+        """Read the later half of a full table as the beginning of another."""
+        kept = self.config.positions // self.config.stride // 2 * self.config.stride
+        blank = state.rows[:, :0]
+        fresh = state._replace(rows=blank, caches=self._blank(len(blank)))
+        return self._read(state.rows[:, -kept:], fresh)[1]
+
+
+class Block(nn.Module):
+    """A layer: attention, then two products with a smooth gate between, each added to its input."""
+
+    def __init__(self, config: SparseTransformerConfig, kind: Kind) -> None:
+        super().__init__()
+        size = config.head_size or config.width // config.heads
+        settings = {"stride": config.stride, "summaries": config.summaries}
+        self.first, self.second = nn.LayerNorm(config.width), nn.LayerNorm(config.width)
+        self.attention = SparseAttention(config.width, config.heads, size, kind=kind, **settings)
+        self.inner = nn.Linear(config.width, config.hidden * config.width)
+        self.out = nn.Linear(config.hidden * config.width, config.width)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, cache: Cache) -> tuple[Tensor, Cache]:
+        """Read (batch, length, width); see `SparseAttention`."""
+        seen, cache = self.attention(self.first(x), cache)
+        x = x + self.dropout(seen)
+        inner = self.inner(self.second(x))
+        return x + self.dropout(self.out(inner * torch.sigmoid(1.702 * inner))), cache
+
+
+def _begin(module: nn.Module) -> None:
+    """Set a module's weights where section 6 of the paper has them."""
+    if isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=0.125 / math.sqrt(module.in_features))
+        nn.init.zeros_(module.bias)
+    if isinstance(module, nn.Embedding):
+        nn.init.normal_(module.weight, std=0.125 / math.sqrt(module.embedding_dim))
