@@ -130,6 +130,14 @@ def test_controls_are_read_with_their_times():
     assert controls.rows() == [(0.5, 70, 64, 2), (1.0, 0, 64, 2)]
 
 
+@pytest.mark.parametrize("junk", [b"\x00\x3c\x40", b"\x00\x90\x3c\xff", b"\x00\x90", b"\x81"])
+def test_what_stands_behind_the_end_of_a_track_is_of_no_account(junk):
+    header = b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\x00\x60"
+    track = b"\x00\xff\x2f\x00" + junk
+
+    assert len(decode_midi(header + b"MTrk" + len(track).to_bytes(4) + track)) == 0
+
+
 @pytest.mark.parametrize(
     ("track", "reason"),
     [

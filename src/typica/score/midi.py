@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from typica.score.controls import Controls, Performance
+from typica.score.midi_compiled import read_compiled
 from typica.score.midi_events import Events, read_events
 from typica.score.notes import Note, Notes
 
@@ -114,7 +115,7 @@ def decode_midi(data: bytes) -> Notes:
         DataError: It is not a MIDI file, is damaged, or counts time in frames of film; the message
             is the reason alone.
     """
-    return _notes(read_events(data))
+    return decode_performance(data).notes
 
 
 def decode_performance(data: bytes) -> Performance:
@@ -123,6 +124,10 @@ def decode_performance(data: bytes) -> Performance:
     Raises:
         DataError: As from `decode_midi`.
     """
+    return read_compiled(data) or _read_plainly(data)
+
+
+def _read_plainly(data: bytes) -> Performance:
     events = read_events(data)
     changes = events.kind == _CONTROL >> 4
     columns = (events.time_s, events.second, events.first, events.channel)

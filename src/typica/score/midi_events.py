@@ -133,7 +133,7 @@ def _joined_tracks(data: bytes) -> tuple[_Track, int]:
         raise _unreadable("it has no tracks")
     track = _Track(*map(np.concatenate, zip(*tracks, strict=True)))
     order = np.argsort(track.tick, kind="stable")
-    return _Track(*(column[order] for column in track)), ticks_per_quarter
+    return _Track._make(column[order] for column in track), ticks_per_quarter
 
 
 def _unreadable(reason: str) -> DataError:
@@ -191,15 +191,12 @@ def _read_track(track: _Bytes) -> _Track:
     size = len(track)
     track = np.concatenate([track, np.zeros(_PADDING, np.uint8)])
     layout = _layout(track)
-    places = _walk(layout.next, size)
+    places = _up_to_end(track, layout, _walk(layout.next, size))
     status = _status(track[layout.body[places]])
     if np.any(_has_one_data_byte(status) & (track[layout.body[places]] < 0x80)):
-        places = _walk_with_care(track, layout, size)
+        places = _up_to_end(track, layout, _walk_with_care(track, layout, size))
         status = _status(track[layout.body[places]])
-    last = np.flatnonzero((status == _META) & (track[layout.body[places] + 1] == _END_OF_TRACK))
-    if last.size:
-        places, status = places[: last[0] + 1], status[: last[0] + 1]
-    elif places.size and _end(places[-1], track, layout, status[-1]) != size:
+    if places.size and _end(places[-1], track, layout, status[-1]) > size:
         raise _unreadable("it ends within an event")
     return _columns(track, layout, places, status)
 
@@ -253,6 +250,13 @@ def _walk_with_care(track: _Bytes, layout: _Layout, size: int) -> _Numbers:
         short = byte < 0x80 and 0xC0 <= running < 0xE0
         place = int(layout.body[place]) + 1 if short else int(layout.next[place])
     return np.array(places, dtype=np.int64)
+
+
+def _up_to_end(track: _Bytes, layout: _Layout, places: _Numbers) -> _Numbers:
+    """Leave out what stands behind the end of a track, where it is marked."""
+    body = layout.body[places]
+    marks = np.flatnonzero((track[body] == _META) & (track[body + 1] == _END_OF_TRACK))
+    return places[: marks[0] + 1] if marks.size else places
 
 
 def _end(place: int, track: _Bytes, layout: _Layout, status: int) -> int:

@@ -101,6 +101,6 @@ def _check_range(name: str, column: NDArray, low: int, high: int) -> None:
     # An empty column holds floats, as numpy makes it from no numbers at all.
     if column.size and column.dtype.kind not in "iu":
         raise DataError(f"the {name} of a note must be a whole number, got {column.dtype} values")
-    wrong = column[(column < low) | (column > high)]
-    if wrong.size:
-        raise DataError(f"the {name} of a note must be in [{low}, {high}], got {wrong[0]}")
+    if column.size and not (low <= column.min() and column.max() <= high):
+        wrong = column[(column < low) | (column > high)][0]
+        raise DataError(f"the {name} of a note must be in [{low}, {high}], got {wrong}")
