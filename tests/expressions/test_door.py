@@ -5,6 +5,7 @@ from torch.nn.utils import parametrize
 
 from typica.core.errors import ExpressionError, ShapeError
 from typica.expressions import (
+    add_param,
     cached,
     check_optimizer,
     checked,
@@ -42,6 +43,15 @@ def test_an_unknown_name_gets_its_neighbour():
     refused("Linear has no parameter 'wieght': did you mean 'weight'", nn.Linear(2, 2), "wieght", 1)
 
 
+def test_what_is_no_module_or_no_name_is_refused():
+    layer = nn.Linear(2, 2)
+
+    refused(r"got a Parameter and a str: give the module, and the name", layer.weight, "T", 1)
+    refused(r"got a Linear and a Parameter: give the module", layer, layer.weight, 1)
+    with pytest.raises(ExpressionError, match="got a Parameter and a str: give the module"):
+        ref(layer.weight, "T")
+
+
 def test_a_snapshot_is_refused():
     layer = nn.Linear(2, 2)
 
@@ -66,6 +76,8 @@ def test_a_cycle_is_shown():
 
 def test_a_lazy_module_must_be_materialised():
     refused(r"LazyLinear\.weight is lazy.*materialise it", nn.LazyLinear(3), "weight", 1.0)
+    with pytest.raises(ExpressionError, match=r"ref: LazyLinear\.weight is lazy.*materialise it"):
+        ref(nn.LazyLinear(3), "weight")
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -121,6 +133,25 @@ def test_other_mechanisms_are_named():
         "running_mean",
         learn(3),
     )
+
+
+def test_a_parameter_of_ones_own_beside_statistics_is_none():
+    class Offset(nn.BatchNorm1d):
+        def __init__(self, features):
+            super().__init__(features)
+            self.offset = nn.Parameter(torch.zeros(features))
+
+        def forward(self, input):
+            return super().forward(input) + self.offset
+
+    layer = Offset(3)
+    set_param(layer, "offset", exp(learn(3)))
+    add_param(layer, "gain", exp(learn(3)))
+
+    layer(torch.rand(4, 3)).sum().backward()
+
+    assert torch.equal(layer.gain, torch.ones(3))
+    assert layer.offset_expr.leaf0.grad is not None
 
 
 def test_leaves_on_different_devices_are_named():

@@ -1,3 +1,4 @@
+import copy
 import pickle
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from typica.core.errors import ExpressionError
-from typica.expressions import const, exp, expr, learn, ref, softplus
+from typica.expressions import const, exp, expr, learn, ref, set_param, softplus
 from typica.expressions.expression import Call, Constant, Learnt
 
 
@@ -172,9 +173,38 @@ def test_it_is_written_as_it_was_built():
     assert repr(expr(F.softplus, w, beta=2)) == "softplus(w, beta=2)"
 
 
+def test_what_lies_deep_or_is_shared_again_and_again_is_written_as_dots():
+    w = learn(2, name="w")
+    deep = shared = w
+    for _ in range(2000):
+        deep, shared = exp(deep), shared + shared
+
+    assert repr(deep) == "exp(" * 9 + "..." + ")" * 9
+    assert 1000 < len(repr(shared)) < 10_000
+
+
+def test_an_expression_of_any_depth_is_evaluated_copied_and_pickled():
+    w = learn(torch.ones(2))
+    expression = w
+    for number in range(2000):
+        expression = expression * 1.0 + torch.where(expression > 0, 1.0, number) * w
+    layer = nn.Linear(1, 2)
+    set_param(layer, "bias", expression)
+
+    copies = [copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))]
+
+    assert torch.equal(layer.bias, torch.full((2,), 2001.0))
+    for twin in copies:
+        assert torch.equal(twin.bias, layer.bias)
+        assert [p.shape for p in twin.parameters()] == [(2, 1), (2,)]
+    with torch.no_grad():
+        copies[0].bias_expr.leaf0.mul_(2)
+    assert torch.equal(copies[0].bias, 2 * layer.bias)
+
+
 def test_an_expression_is_pickled_with_its_leaves():
     w = learn(2, 3)
-    copy, leaf = pickle.loads(pickle.dumps((exp(w.T).sum(0), w)))
+    twin, leaf = pickle.loads(pickle.dumps((exp(w.T).sum(0), w)))
 
-    assert torch.equal(copy.value(), exp(w.T).sum(0).value())
-    assert copy.args[0].args[0].args[0] is leaf
+    assert torch.equal(twin.value(), exp(w.T).sum(0).value())
+    assert twin.args[0].args[0].args[0] is leaf

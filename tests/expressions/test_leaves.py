@@ -25,6 +25,8 @@ def test_a_leaf_is_made_from_sizes_a_shape_or_a_value():
     assert learn(torch.Size([5, 4])).parameter.shape == (5, 4)
     assert learn(3).parameter.shape == (3,)
     assert learn(()).parameter.shape == ()
+    assert learn(np.int64(5), np.int32(4)).parameter.shape == (5, 4)
+    assert learn(np.int64(3)).parameter.shape == (3,)
     assert learn(np.arange(3.0)).parameter.dtype == torch.float32
     assert learn(2, dtype=torch.float64, device="meta").parameter.is_meta
 
@@ -66,6 +68,11 @@ def test_bad_leaves_are_refused():
         learn(torch.zeros(2), init=zeros)
     with pytest.raises(ExpressionError, match=r"init gave \(3,\) when asked for \(2,\)"):
         learn(2, init=lambda shape: torch.zeros(3))
+    for sizes in [(-1, 4), (True, 4), (2.0, 4), (learn(2),)]:
+        with pytest.raises(ExpressionError, match="^learn takes sizes, or an initial value"):
+            learn(*sizes)
+    with pytest.raises(ExpressionError, match=r"takes numbers, and exp\(learn\(2\)\) is computed"):
+        const(torch.exp(learn(2)))
     with pytest.raises(ExpressionError, match="must be a word such as 'gain', got 'a.b'"):
         learn(2, name="a.b")
     with pytest.raises(ExpressionError, match="no parameter 'wieght': did you mean 'weight'"):

@@ -54,11 +54,14 @@ def check_changes(module: nn.Module, name: str, label: str) -> None:
             f"{label}: max_norm would change a computed weight in place: set it to None and use"
             " normalised()"
         )
-    if isinstance(module, nn.modules.batchnorm._NormBase) and name not in ("weight", "bias"):
+    if isinstance(module, nn.modules.batchnorm._NormBase) and name in _STATISTICS:
         raise ExpressionError(
             f"{label}: training would change a computed statistic in place, and lose it: use"
             " track_running_stats=False"
         )
+
+
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def check_parametrized(module: nn.Module, name: str) -> None:

@@ -10,13 +10,19 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator
 from functools import partial
-from types import FunctionType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from typica.core.errors import ExpressionError
+from typica.expressions.functions import (
+    called,
+    function_name,
+    importable,
+    is_in_place,
+    method_called,
+)
 
 _TENSORS = {"T", "mT", "H", "mH", "real", "imag"}  # attributes that are tensors themselves
 _FACTS = {"shape", "ndim", "dtype", "device", "size", "dim", "numel"}  # known at once
@@ -171,7 +177,11 @@ class Call(Expression):
         self.kwargs = {name: as_argument(value, where) for name, value in kwargs.items()}
 
     def __repr__(self) -> str:
-        args = [_inner(value) for value in self.args]
+        return self.written(_DEEPEST)
+
+    def written(self, depth: int) -> str:
+        """Return the formula; of what lies deeper than so many calls, dots."""
+        args = [_inner(value, depth) for value in self.args]
         sign = _SIGNS.get(self.function)
         if sign and len(args) == 2:
             return f"{args[0]} {sign} {args[1]}"
@@ -181,11 +191,29 @@ class Call(Expression):
             return f"{args[0]}[{_index(self.args[1])}]"
         if self.function is getattr:
             return f"{args[0]}.{self.args[1]}"
-        words = [repr(value) for value in self.args]
-        words += [f"{name}={value!r}" for name, value in self.kwargs.items()]
+        words = [_written(value, depth) for value in self.args]
+        words += [f"{name}={_written(value, depth)}" for name, value in self.kwargs.items()]
         return f"{function_name(self.function)}({', '.join(words)})"
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Flat: calls within calls would be pickled and copied as deep as they go.
+        from typica.expressions.program import Program
 
+        program = Program(self)
+        return {"slots": [*program.leaves, *program.literals], "steps": program.steps}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        slots, calls = list(state["slots"]), [Call.__new__(Call) for _ in state["steps"][1:]]
+        for call, step in zip([*calls, self], state["steps"], strict=True):
+            values = [slots[place] for place in step.slots]
+            first = len(values) - len(step.names)
+            call.function, call.args = step.function, tuple(values[:first])
+            call.kwargs = dict(zip(step.names, values[first:], strict=True))
+            slots.append(call)
+
+
+# Parts that are shared are written wherever they occur: twice as many at each call.
+_DEEPEST = 8
 _SIGNS = {
     **{operator.add: "+", operator.sub: "-", operator.mul: "*", operator.truediv: "/"},
     **{operator.matmul: "@", operator.pow: "**", operator.lt: "<", operator.le: "<="},
@@ -281,7 +309,7 @@ def expr(function: Callable[..., Any], /, *inputs: Any, **settings: Any) -> Expr
         ExpressionError: An input is a snapshot, or the function works in place.
     """
     name = function_name(function)
-    if _is_in_place(function, name, settings):
+    if is_in_place(function, name, settings):
         raise ExpressionError(
             f"{name} works in place, but an expression is not changed, only evaluated:"
             " use the function that returns a new tensor"
@@ -290,69 +318,7 @@ def expr(function: Callable[..., Any], /, *inputs: Any, **settings: Any) -> Expr
         return Call(called, Part(function), *inputs, **settings)
     if isinstance(getattr(function, "__self__", None), nn.Module):
         return Call(method_called, Part(function.__self__), name, *inputs, **settings)  # type: ignore[attr-defined]
-    return Call(_importable(function), *inputs, **settings)
-
-
-class TorchFunction:
-    """One of torch's functions that pickle does not find by the name it bears.
-
-    Args:
-        home: Where it is: a key of `_HOMES`.
-        name: Its name there.
-    """
-
-    def __init__(self, home: str, name: str) -> None:
-        self.home, self.__name__ = home, name
-        self.function = getattr(_HOMES[home], name)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call it."""
-        return self.function(*args, **kwargs)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return TorchFunction, (self.home, self.__name__)
-
-
-_HOMES = {"Tensor": Tensor, "functional": torch.nn.functional, "torch": torch}
-
-
-def _importable(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function as something that can be pickled, where it is one of torch's wrappers."""
-    path = getattr(function, "__qualname__", "")
-    if not isinstance(function, FunctionType) or "." not in path:
-        return function
-    for home, holder in _HOMES.items():
-        for name in dir(holder):
-            if getattr(holder, name, None) is function:
-                return TorchFunction(home, name)
-    return function
-
-
-def _is_in_place(function: Callable[..., Any], name: str, settings: dict[str, Any]) -> bool:
-    if isinstance(function, nn.Module):
-        return any(getattr(part, "inplace", False) for part in function.modules())
-    if settings.get("out") is not None or settings.get("inplace"):
-        return True
-    return name in _IN_PLACE if name.startswith("__") else name.endswith("_")
-
-
-_IN_PLACE = {"__setitem__", "__delitem__"}
-_IN_PLACE |= {f"__i{sign}__" for sign in ("add", "sub", "mul", "truediv", "pow", "matmul", "mod")}
-
-
-def method_called(module: nn.Module, name: str, *inputs: Any, **settings: Any) -> Any:
-    """Call a method of a module that is part of an expression."""
-    return getattr(module, name)(*inputs, **settings)
-
-
-def called(module: nn.Module, *inputs: Any, **settings: Any) -> Any:
-    """Call a module that is part of an expression."""
-    return module(*inputs, **settings)
-
-
-def function_name(function: Callable[..., Any]) -> str:
-    """Return what a function is called in messages."""
-    return getattr(function, "__name__", type(function).__name__)
+    return Call(importable(function), *inputs, **settings)
 
 
 def as_argument(value: Any, where: str) -> Any:
@@ -416,9 +382,16 @@ def _dict(keys: tuple[Any, ...], *items: Any) -> dict[Any, Any]:
     return dict(zip(keys, items, strict=True))
 
 
-def _inner(value: Any) -> str:
-    text = repr(value)
-    return f"({text})" if isinstance(value, Call) and value.function in _SIGNS else text
+def _written(value: Any, depth: int) -> str:
+    if not isinstance(value, Call):
+        return repr(value)
+    return value.written(depth - 1) if depth else "..."
+
+
+def _inner(value: Any, depth: int) -> str:
+    text = _written(value, depth)
+    is_compound = isinstance(value, Call) and value.function in _SIGNS and depth
+    return f"({text})" if is_compound else text
 
 
 def _index(index: Any) -> str:

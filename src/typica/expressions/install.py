@@ -22,6 +22,7 @@ from typica.expressions.door import (
 from typica.expressions.expression import Expression, Learnt, from_array, refuse_snapshot
 from typica.expressions.formula import SUFFIX, Formula, Was, formula_of, referring, tie_to
 from typica.expressions.leaves import check_tags
+from typica.expressions.paths import owner_of
 
 
 def set_param(module: nn.Module, name: str, value: Any, **tags: bool) -> None:
@@ -154,17 +155,6 @@ def value(module: nn.Module, name: str) -> Tensor:
     """Return a parameter's value, computed or not."""
     module, name = owner_of(module, name)
     return getattr(module, name)
-
-
-def owner_of(module: nn.Module, path: str) -> tuple[nn.Module, str]:
-    """Follow a path to the module that holds a parameter."""
-    place, _, name = path.rpartition(".")
-    if not place:
-        return module, name
-    try:
-        return module.get_submodule(place), name
-    except AttributeError as error:
-        raise ExpressionError(f"{type(module).__name__} has no {place!r}: {error}") from None
 
 
 def _present(module: nn.Module, name: str) -> Tensor | None:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from typica.core.errors import ExpressionError
-from typica.expressions.expression import TorchFunction
+from typica.expressions.functions import TorchFunction
 
 
 class Arguments(list[Any]):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from typica.core.errors import ExpressionError, did_you_mean
 from typica.expressions.classes import expression_names
@@ -19,6 +21,7 @@ from typica.expressions.expression import (
     refuse_snapshot,
 )
 from typica.expressions.initialise import Initialiser, glorot
+from typica.expressions.paths import owner_of
 
 
 def learn(
@@ -42,10 +45,11 @@ def learn(
             `trainable=False` freezes it.
 
     Raises:
-        ExpressionError: The tensor given is a snapshot, or there are both a tensor and `init`.
+        ExpressionError: The tensor given is a snapshot, there are both a tensor and `init`, or
+            the sizes are none.
     """
     first = shape[0] if len(shape) == 1 else shape
-    if hasattr(first, "__array__"):
+    if hasattr(first, "__array__") and not _is_whole(first):
         if init is not None:
             raise ExpressionError("learn takes an initial value or init, not both")
         parameter = _parameter(first, dtype, device)
@@ -82,7 +86,12 @@ def const(value: Any, *, name: str | None = None, persistent: bool = True) -> Co
         value: Tensor, array or number; a tensor is taken as it is now, without its gradient's path.
         name: What it is called in `named_buffers` and in saved weights.
         persistent: Whether it is saved; a mask that the code can make again need not be.
+
+    Raises:
+        ExpressionError: The value is an expression.
     """
+    if isinstance(value, Expression):
+        raise ExpressionError(f"const takes numbers, and {value} is computed: use it as it is")
     if isinstance(value, Tensor):
         return Constant(value.detach().clone(), name, persistent)
     return Constant(from_array(value).clone(), name, persistent)
@@ -98,16 +107,18 @@ def ref(module: nn.Module, attribute: str, *, tie_keys: str = "both") -> Referen
             the other module's alone.
 
     Raises:
-        ExpressionError: There is no such parameter.
+        ExpressionError: There is no such parameter, or it is lazy.
     """
     if tie_keys not in ("both", "source"):
         raise ExpressionError(f'tie_keys must be "both" or "source", got {tie_keys!r}')
-    path, _, name = attribute.rpartition(".")
-    try:
-        owner = module.get_submodule(path)
-    except AttributeError as error:
-        raise ExpressionError(f"ref: {error}") from None
-    if not isinstance(getattr(owner, name, None), Tensor):
+    owner, name = owner_of(module, attribute)
+    present = getattr(owner, name, None)
+    if isinstance(present, Tensor) and is_lazy(present):
+        raise ExpressionError(
+            f"ref: {type(owner).__name__}.{name} is lazy and has no shape yet: call the module once"
+            " to materialise it"
+        )
+    if not isinstance(present, Tensor):
         known = [key for key, _ in owner.named_parameters(recurse=False)]
         known += [key for key, _ in owner.named_buffers(recurse=False)]
         known += expression_names(owner)
@@ -118,12 +129,16 @@ def ref(module: nn.Module, attribute: str, *, tie_keys: str = "both") -> Referen
 
 
 def _sizes(shape: Any) -> tuple[int, ...]:
-    sizes = (shape,) if not isinstance(shape, Sequence) else tuple(shape)
-    if not all(isinstance(size, int) for size in sizes):
+    sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
+    if not all(_is_whole(size) and size >= 0 for size in sizes):
         raise ExpressionError(
             f"learn takes sizes, or an initial value as a tensor or an array: got {shape!r}"
         )
-    return sizes
+    return tuple(int(size) for size in sizes)
+
+
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, Integral) and not isinstance(number, bool)
 
 
 def _leaf(

@@ -18,10 +18,12 @@ from torch import Tensor, nn
 
 from typica.core.errors import ExpressionError
 from typica.expressions.door import check_cycle, check_module, check_value, first_value
-from typica.expressions.expression import Call, Expression, Learnt, Part, function_name
+from typica.expressions.expression import Call, Expression, Learnt, Part
 from typica.expressions.formula import SUFFIX, Formula
-from typica.expressions.install import owner_of, set_param
+from typica.expressions.functions import function_name
+from typica.expressions.install import set_param
 from typica.expressions.inverses import Arguments, exact, forms, inverse_for, inverse_of
+from typica.expressions.paths import owner_of
 from typica.expressions.program import Program
 
 __all__ = ["Arguments", "inverse_of", "match"]

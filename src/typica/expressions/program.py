@@ -29,7 +29,7 @@ class Program:
     """
 
     def __init__(self, expression: Expression) -> None:
-        nodes = list(_in_order(expression, set()))
+        nodes = list(_in_order(expression))
         calls = [node for node in nodes if isinstance(node, Call)]
         leaves: dict[Any, Leaf] = {}
         for node in nodes:
@@ -73,16 +73,23 @@ class Program:
         return steps
 
 
-def _in_order(node: Expression, seen: set[int]) -> Iterator[Expression]:
-    """Yield what a node is computed from, then the node, each once."""
-    if id(node) in seen:
-        return
-    seen.add(id(node))
-    if isinstance(node, Call):
-        for argument in _arguments(node):
-            if isinstance(argument, Expression):
-                yield from _in_order(argument, seen)
-    yield node
+def _in_order(root: Expression) -> Iterator[Expression]:
+    """Yield what an expression is computed from, then itself, each once."""
+    seen, way = {id(root)}, [(root, iter(_inputs(root)))]
+    while way:
+        node, inputs = way[-1]
+        following = next((one for one in inputs if id(one) not in seen), None)
+        if following is None:
+            way.pop()
+            yield node
+        else:
+            seen.add(id(following))
+            way.append((following, iter(_inputs(following))))
+
+
+def _inputs(node: Expression) -> list[Expression]:
+    arguments = _arguments(node) if isinstance(node, Call) else []
+    return [value for value in arguments if isinstance(value, Expression)]
 
 
 def _arguments(call: Call) -> list[Any]:

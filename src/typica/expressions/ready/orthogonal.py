@@ -16,7 +16,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from typica.core.errors import ExpressionError, MissingFeatureError, ShapeError, did_you_mean
-from typica.expressions.expression import Call, Expression, called, expr
+from typica.expressions.expression import Call, Expression, expr
+from typica.expressions.functions import called
 from typica.expressions.leaves import const, learn
 from typica.expressions.match import inverse_of
 
