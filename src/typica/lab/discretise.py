@@ -10,6 +10,7 @@ from torch import Tensor
 from typica.lab.drawing import BLUE, GREEN, INK, ORANGE, canvas
 from typica.lab.struck import struck_chords
 from typica.lab.study import Bench, Clip, Number, Study, Table
+from typica.signal.loudness import level_db
 from typica.signal.quantisation_noise import noise_table, quantised, signal_to_noise_db
 from typica.signal.quantise import QuantiserName, quantiser
 from typica.signal.resample import resample
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 RATE = 48000
 RATES = (32000, 22050, 16000, 8000, 4000)
 BITS = (4, 6, 8, 10, 12, 14, 16)
+SINE_DB = -10 * math.log10(2)  # level of a full-scale sine
 LEVELS_DB = tuple(range(0, -61, -10))
 SOFT_DB = -20.0
 KINDS: tuple[tuple[QuantiserName, int], ...] = (("mulaw", 8), ("linear", 8), ("linear", 16))
@@ -31,6 +33,7 @@ def study(bench: Bench) -> Study:
     rates = [[rate, _after_rate(music, rate)] for rate in RATES]
     names: tuple[QuantiserName, ...] = ("linear", "mulaw")
     bits = [[count, *(_after_bits(music, name, count) for name in names)] for count in BITS]
+    theory = [_uniform_db(count, float(level_db(music))) for count in BITS]
     figures = noise_table(KINDS, LEVELS_DB)
     levels: dict[str, list[float]] = {}
     for one in figures:
@@ -51,8 +54,12 @@ def study(bench: Bench) -> Study:
         ),
         numbers=[
             # For errors that are uniform over a step, and a sine of full scale.
-            Number("linear, 8 bits, full scale", linear[0], exact=6.0206 * 8 + 1.7609, unit="dB"),
-            Number("linear, 16 bits, full scale", fine[0], exact=6.0206 * 16 + 1.7609, unit="dB"),
+            Number(
+                "linear, 8 bits, full scale", linear[0], exact=_uniform_db(8, SINE_DB), unit="dB"
+            ),
+            Number(
+                "linear, 16 bits, full scale", fine[0], exact=_uniform_db(16, SINE_DB), unit="dB"
+            ),
             Number("linear, 8 bits, -40 dB", linear[4], unit="dB"),
             Number("mu-law, 8 bits, full scale", mulaw[0], unit="dB"),
             Number("mu-law, 8 bits, -40 dB", mulaw[4], unit="dB"),
@@ -63,20 +70,25 @@ def study(bench: Bench) -> Study:
                 ["level, dB", *levels],
                 [list(row) for row in zip(LEVELS_DB, *levels.values(), strict=True)],
             ),
-            Table("Struck chords by bits, dB", ["bits", "linear", "mu-law"], bits),
+            Table(
+                "Struck chords by bits, dB; in theory, where errors are uniform over a linear step",
+                ["bits", "linear", "mu-law", "linear in theory"],
+                [[*row, exact] for row, exact in zip(bits, theory, strict=True)],
+            ),
             Table(f"Struck chords of {RATE} Hz, by another rate and back", ["Hz", "dB"], rates),
         ],
-        figure=_draw(levels, bits, rates),
+        figure=_draw(levels, bits, theory, rates),
         clips=_clips(music),
     )
 
 
 def _clips(music: Tensor) -> list[Clip]:
-    """Return soft music by 8 bits of either kind, where they differ most, and by 8 kHz."""
+    """Return music, by 8 kHz, and soft by 8 bits of either kind, where they differ most."""
     soft = music * 10 ** (SOFT_DB / 20)
     kinds: tuple[QuantiserName, ...] = ("linear", "mulaw")
     heard = {f"{name} 8 bits": quantised(soft, quantiser(name, 8)) for name in kinds}
     return [
+        Clip("as it was", music, RATE),
         *(Clip(name, one * 10 ** (-SOFT_DB / 20), RATE) for name, one in heard.items()),
         Clip("8 kHz", resample(music, RATE, 8000), 8000),
     ]
@@ -92,25 +104,40 @@ def _after_bits(audio: Tensor, name: QuantiserName, bits: int) -> float:
     return float(signal_to_noise_db(audio, quantised(audio, quantiser(name, bits))))
 
 
+def _uniform_db(bits: float, level_db: float) -> float:
+    """Return what linear bits leave of sound, where errors are uniform: 2^-bits / sqrt(3) each.
+
+    For a sine of full scale, 6.02 bits + 1.76 dB.
+    """
+    return level_db + 20 * math.log10(2) * bits + 10 * math.log10(3)
+
+
 def _equal_bits(ratio_db: float, level_db: float = -40.0) -> float:
-    """Return the linear bits that give a sine of some level a ratio."""
-    return (ratio_db - level_db - 1.7609) / (20 * math.log10(2))
+    """Return the linear bits that give a sine of some level under full scale a ratio."""
+    return (ratio_db - _uniform_db(0, SINE_DB + level_db)) / (20 * math.log10(2))
 
 
 def _draw(
-    levels: dict[str, list[float]], bits: list[list[float]], rates: list[list[float]]
+    levels: dict[str, list[float]],
+    bits: list[list[float]],
+    theory: list[float],
+    rates: list[list[float]],
 ) -> Figure:
     figure, axes = canvas(1, 3, width=11, height=3.4)
     left, middle, right = axes[0]
     for (name, ratios), colour in zip(levels.items(), (ORANGE, BLUE, GREEN), strict=True):
         left.plot(LEVELS_DB, ratios, "o-", color=colour, label=name)
-    left.set_xlabel("level of a sine, dB")
+    left.set_title("A sine")
+    left.set_xlabel("its level under full scale, dB")
     left.set_ylabel("signal to noise, dB")
     left.legend()
     for column, name, colour in ((1, "linear", BLUE), (2, "mu-law", ORANGE)):
         middle.plot(BITS, [row[column] for row in bits], "o-", color=colour, label=name)
-    middle.set_xlabel("bits, struck chords")
+    middle.plot(BITS, theory, "--", color=INK, linewidth=1, label="linear, in theory")
+    middle.set_title("Struck chords, by bits")
+    middle.set_xlabel("bits")
     middle.legend()
     right.plot([row[0] / 1000 for row in rates], [row[1] for row in rates], "o-", color=INK)
-    right.set_xlabel("sampling rate, kHz, struck chords")
+    right.set_title(f"Struck chords of {RATE // 1000} kHz, by a lower rate")
+    right.set_xlabel("kHz")
     return figure

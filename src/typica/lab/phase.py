@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 RATE, HERTZ = 16000, 440.0
 CELLS = 64  # of a histogram over one turn: 6 bits where all are as frequent
+FLOOR_DB = -80.0  # of the picture
 LOUD_DB = -40.0  # under the loudest bin of a frame: what is softer is left out
 
 
@@ -114,27 +115,36 @@ def _turn_of_a_sine() -> float:
 
 
 def _draw(audio: Tensor) -> Figure:
+    from matplotlib.cm import ScalarMappable
+
     spectrum = stft(audio)
     top = WINDOW // 8
-    level = decibels(spectrum.abs() / float(spectrum.abs().max()), floor_db=-80)[:top]
+    level = decibels(spectrum.abs() / float(spectrum.abs().max()), floor_db=FLOOR_DB)[:top]
     phase = spectrum.angle()[:top] / math.pi
     frequency = instantaneous_frequency(spectrum.angle())[:top]
+    # What is softer fades: the phase of nothing is rounding.
+    heard = (1 - level / FLOOR_DB).sqrt().numpy()
     figure, axes = canvas(1, 3, width=11, height=3.6)
     pictures = (
-        ("Magnitude, dB", level, "magma"),
-        ("Phase, half turns", phase, "twilight"),
-        ("Instantaneous frequency", frequency, "twilight"),
+        ("Magnitude", "dB", level, "magma", (FLOOR_DB, 0), None),
+        ("Phase", "half turns", phase, "twilight", (-1, 1), heard),
+        ("Instantaneous frequency", "half turns a frame", frequency, "twilight", (-1, 1), heard),
     )
-    for axis, (title, picture, colours) in zip(axes[0], pictures, strict=True):
+    for axis, (title, unit, picture, colours, ends, alpha) in zip(axes[0], pictures, strict=True):
+        axis.set_facecolor("0.5")
         shown = axis.imshow(
             picture.numpy(),
             origin="lower",
             aspect="auto",
             cmap=colours,
+            vmin=ends[0],
+            vmax=ends[1],
+            alpha=alpha,
             interpolation="nearest",
             extent=(0, len(audio) / RATE, 0, top * RATE / WINDOW / 1000),
         )
-        figure.colorbar(shown, ax=axis, shrink=0.8)
+        scale = ScalarMappable(shown.norm, colours)  # the picture's own has its transparency
+        figure.colorbar(scale, ax=axis, shrink=0.8, label=unit)
         axis.set_title(title)
         axis.set_xlabel("seconds")
     axes[0, 0].set_ylabel("kHz")

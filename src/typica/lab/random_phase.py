@@ -12,7 +12,7 @@ from typica.lab.struck import CHORD_S, struck_chords
 from typica.lab.study import Bench, Clip, Number, Study, Table
 from typica.signal.constant_q import ConstantQ
 from typica.signal.griffin_lim import griffin_lim
-from typica.signal.loudness import frame_levels_db
+from typica.signal.loudness import frame_levels_db, peak
 from typica.signal.phase import with_phase_of, with_random_phase
 from typica.signal.spectrum import convergence_db, decibels, istft, magnitude, stft
 
@@ -23,6 +23,8 @@ RATE, ITERATIONS = 16000, 60
 WINDOW, HOP = 2048, 512  # fine enough in frequency to tell bass notes apart
 LOWEST = 130.8  # hertz: C3
 FRAME = 320  # samples: 20 ms, longer than a period of the lowest note
+FLOOR_DB = -80.0  # of the picture, under its loudest bin
+PEAK = 0.9
 RANDOM, FAST = "random phase", "fast Griffin-Lim"
 
 
@@ -47,7 +49,8 @@ def study(bench: Bench) -> Study:
             f"that make attacks do not (cosine {attacks:.2f}): they are smeared over a "
             f"window of {WINDOW / RATE * 1000:.0f} ms. "
             f"{energy:.0%} of the energy is left, because overlapping frames no longer agree. "
-            f"Griffin-Lim finds phases that agree: attacks {figures[FAST][3]:.2f}."
+            f"Griffin-Lim finds phases that agree: attacks {figures[FAST][3]:.2f}. The clips are "
+            f"brought to one level."
         ),
         numbers=[
             # Of a steady sound: frames add incoherently, 0.375 / 1.5 with Hann windows at 75 %.
@@ -64,8 +67,15 @@ def study(bench: Bench) -> Study:
             )
         ],
         figure=_draw(audio, variants[RANDOM]),
-        clips=[Clip(name, one, RATE) for name, one in variants.items()],
+        clips=_clips(variants),
     )
+
+
+def _clips(variants: dict[str, Tensor]) -> list[Clip]:
+    """Return all at one level, the highest at which none is clipped: louder sounds better."""
+    alike = {name: one / one.square().mean().sqrt() for name, one in variants.items()}
+    gain = PEAK / max(float(peak(one)) for one in alike.values())
+    return [Clip(name, gain * one, RATE) for name, one in alike.items()]
 
 
 def _variants(audio: Tensor, bench: Bench) -> dict[str, Tensor]:
@@ -129,17 +139,20 @@ def _cosine(one: Tensor, other: Tensor) -> float:
 
 
 def _draw(audio: Tensor, scattered: Tensor) -> Figure:
-    figure, axes = canvas(2, 2, width=9.6, height=5.2)
+    figure, axes = canvas(2, 2, width=10.2, height=5.2)
+    loudest = float(_magnitude(audio).max())
     rows = (("its own phase", audio, BLUE), (RANDOM, scattered, ORANGE))
     for row, (name, one, colour) in zip(axes, rows, strict=True):
-        level = decibels(_magnitude(one) / float(_magnitude(audio).max()), floor_db=-80)
-        row[0].imshow(
-            level.numpy(),
+        shown = row[0].imshow(
+            decibels(_magnitude(one) / loudest, floor_db=FLOOR_DB).numpy(),
             origin="lower",
             aspect="auto",
             cmap="magma",
+            vmin=FLOOR_DB,
+            vmax=0,
             extent=(0, len(one) / RATE, 0, RATE / 2000),
         )
+        figure.colorbar(shown, ax=row[0], shrink=0.8, label="dB")
         row[0].set_ylabel("kHz")
         row[0].set_title(f"Magnitude, {name}")
         middle = slice(round(0.65 * RATE), round(0.95 * RATE))
