@@ -79,6 +79,10 @@ def _cast(value: Any, kind: Any, name: str) -> Any:
         if isinstance(value, list | tuple):
             return tuple(_cast(item, arguments[0], name) for item in value)
         raise ConfigError(f"{name} must be a list, as in [1, 2]; got {value!r}")
+    if origin is Mapping:
+        if isinstance(value, Mapping):
+            return dict(value)
+        raise ConfigError(f"{name} must be a table of settings; got {value!r}")
     return _cast_plain(value, kind, name)
 
 

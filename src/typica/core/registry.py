@@ -82,10 +82,10 @@ def build(name: str, preset_name: str = "paper", **overrides: Any) -> Model:
     return from_settings(name, preset(name, preset_name).get("model", {}) | overrides)
 
 
-def from_settings(name: str, settings: dict[str, Any]) -> Model:
-    """Build a system from the settings of its model."""
+def from_settings(name: str, settings: dict[str, Any], where: str = "model") -> Model:
+    """Build a system from the settings of its model, which the user typed under `where`."""
     model_class = find(name)
-    return model_class(model_class.config_type.from_dict(settings, "model"))
+    return model_class(model_class.config_type.from_dict(settings, where))
 
 
 def _check(name: str) -> None:

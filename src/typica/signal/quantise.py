@@ -9,7 +9,8 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from typica.core.errors import ConfigError
+from typica.core.errors import ConfigError, DataError
+from typica.signal.audio import check_amplitudes
 from typica.signal.companding import (
     mulaw_decode,
     mulaw_decode_rounding,
@@ -18,7 +19,7 @@ from typica.signal.companding import (
     mulaw_expand,
 )
 
-QuantiserName = Literal["mulaw", "mulaw-rounding", "linear"]
+QuantiserName = Literal["mulaw", "mulaw-rounding", "linear", "codes"]
 
 
 class Quantiser(ABC):
@@ -102,6 +103,7 @@ class Linear(Quantiser):
 
     def encode(self, audio: Tensor) -> Tensor:
         """See `Quantiser.encode`."""
+        check_amplitudes(audio)
         return ((audio.clamp(-1, 1) + 1) / 2 * self.levels).long().clamp_max(self.levels - 1)
 
     def decode(self, codes: Tensor) -> Tensor:
@@ -111,6 +113,38 @@ class Linear(Quantiser):
     def edges(self) -> Tensor:
         """See `Quantiser.edges`."""
         return torch.linspace(-1, 1, self.levels + 1)[1:-1]
+
+
+class Codes(Quantiser):
+    """No quantiser at all: what comes is codes already, such as those of another model.
+
+    They stand for themselves. Code 0 is what silence is elsewhere: it comes before the first.
+    """
+
+    @property
+    def name(self) -> str:
+        """See `Quantiser.name`."""
+        return f"codes, 1 of {self.levels}"
+
+    def encode(self, audio: Tensor) -> Tensor:
+        """Return codes as int64.
+
+        Raises:
+            DataError: They are no whole numbers from 0 to `levels` - 1.
+        """
+        codes = audio.long()
+        fits = (codes == audio) & (codes >= 0) & (codes < self.levels)
+        if not fits.all():
+            raise DataError(f"codes must be whole numbers from 0 to {self.levels - 1}")
+        return codes
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Return the codes."""
+        return codes
+
+    def edges(self) -> Tensor:
+        """See `Quantiser.edges`."""
+        return torch.arange(self.levels - 1) + 0.5
 
 
 @runtime_checkable
@@ -132,5 +166,6 @@ def quantiser(name: QuantiserName, bits: int) -> Quantiser:
         "mulaw": MuLaw,
         "mulaw-rounding": RoundedMuLaw,
         "linear": Linear,
+        "codes": Codes,
     }
     return kinds[name](bits)

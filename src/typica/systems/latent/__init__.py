@@ -1,0 +1,1 @@
+"""Systems with latent variables, of sound."""
