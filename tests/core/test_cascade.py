@@ -118,7 +118,7 @@ def test_going_along_is_told_the_codes_of_what_it_hears():
     distribution, after = engine.follow(symbols, engine.start(2))
 
     whole = torch.cat([torch.zeros(2, 1, cascade.context), x], -1)
-    expected = lowest.conditionals(whole, cascade.tell(1, cascade.codes(whole)[0]))
+    expected = lowest.conditionals(whole, cascade.tell(1, cascade.read(whole)[0]))
     expected = expected.log_prob(lowest.symbols(whole))[:, cascade.context :]
     # The end of the silence was told of no codes behind it.
     known = lowest.receptive_field
@@ -137,7 +137,7 @@ def test_going_along_forgets_codes_that_were_drawn_ahead(drawn):
 
     _, after = engine.follow(symbols, state)
 
-    heard = cascade.codes(engine.model.render(symbols))[0]
+    heard = cascade.read(engine.model.render(symbols))[0]
     before = symbols_of(kept[0])[:, : drawn // HOP]
     expected = torch.cat([before, heard], 1)[:, -BEFORE:]
     assert torch.equal(after.levels[-1].codes[:, -BEFORE:], expected)

@@ -43,8 +43,8 @@ class Toy(Cascade):
     def telling(self):
         return [Told(HOP, BEFORE, AFTER, self.block)] * (len(self.own) - 1)
 
-    def codes(self, x):
-        found = []
+    def read(self, x):
+        found = [self.levels[-1].symbols(x)]
         for level in reversed(self.levels[:-1]):
             x = F.avg_pool1d(x, HOP)
             found.insert(0, level.symbols(x))

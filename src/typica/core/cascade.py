@@ -50,8 +50,8 @@ class Cascade(StreamingModel):
         """How each level but the highest is told, from the second."""
 
     @abstractmethod
-    def codes(self, x: Tensor) -> list[Tensor]:
-        """Return the symbols of every level but the lowest, (batch, length), highest first.
+    def read(self, x: Tensor) -> list[Tensor]:
+        """Return the symbols of every level, (batch, length), highest first.
 
         Of examples (batch, channels, time); the time is a multiple of the samples of the highest
         level's codes.

@@ -116,13 +116,11 @@ class CascadeEngine(Engine):
             raise ConfigError("a cascade is told nothing from outside")
         x = self._prompt(prompt).expand(count, -1, -1).to(self.device)
         with torch.no_grad():
-            codes = self.cascade.codes(x)
-        levels = []
-        for number, engine in enumerate(self.engines):
-            above = codes[number - 1] if number else None
-            own = x if number == len(codes) else engine.model.render(codes[number])
-            levels.append(self._begin(number, engine, own, above))
-        return self._state(levels)
+            symbols = self.cascade.read(x)
+        above = [None, *symbols]
+        return self._state(
+            [self._begin(*one) for one in zip(range(len(symbols)), symbols, above, strict=False)]
+        )
 
     def step(self, state: EngineState) -> tuple[Distribution, EngineState]:
         """See `Engine.step`.
@@ -146,14 +144,14 @@ class CascadeEngine(Engine):
         assert isinstance(state, CascadeState)
         x = self.model.render(symbols.to(self.device))
         with torch.no_grad():
-            codes = self.cascade.codes(F.pad(x, (0, -x.shape[-1] % self._hop)))
+            heard = self.cascade.read(F.pad(x, (0, -x.shape[-1] % self._hop)))
+        heard[-1] = symbols
         levels = list(state.levels)
         distribution: Distribution | None = None
-        for number, engine in enumerate(self.engines):
-            own = symbols if number == len(codes) else codes[number]
+        for number, (engine, own) in enumerate(zip(self.engines, heard, strict=True)):
             if number:
                 levels[number] = self._forget(number, levels[number])
-                levels[number] = self._tell(number, levels[number], codes[number - 1])
+                levels[number] = self._tell(number, levels[number], heard[number - 1])
             distribution, after = engine.follow(own, levels[number].state)
             levels[number] = levels[number]._replace(state=after)
         assert distribution is not None
@@ -206,13 +204,14 @@ class CascadeEngine(Engine):
             raise ConfigError(f"a prompt of a cascade must be at least {self._hop} samples long")
         return prompt[..., prompt.shape[-1] - length :]
 
-    def _begin(self, number: int, engine: Engine, own: Tensor, above: Tensor | None) -> Level:
-        """Let a level hear its own past, told the codes above it."""
-        count = len(own)
+    def _begin(self, number: int, own: Tensor, above: Tensor | None) -> Level:
+        """Let a level hear its own past (batch, length), told the codes above it."""
+        engine, count = self.engines[number], len(own)
+        past = engine.model.render(own)
         if above is None:
-            return Level(engine.start(count, prompt=own), own.new_zeros(count, 0).long(), 0, -1)
+            return Level(engine.start(count, prompt=past), own.new_zeros(count, 0), 0, -1)
         condition = self.cascade.tell(number, above)
-        state = engine.start(count, condition=condition, prompt=own)
+        state = engine.start(count, condition=condition, prompt=past)
         return Level(state, above, above.shape[1], 0)
 
     def _draw(
