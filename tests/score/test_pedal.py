@@ -59,6 +59,30 @@ def test_64_is_down_and_63_is_up():
     assert spans([(0.5, 1)], half) == [(0.5, 2)]
 
 
+@pytest.mark.parametrize("first", [0, 127], ids=["released first", "pressed first"])
+def test_released_and_pressed_at_one_instant_the_pedal_is_up_whichever_is_told_first(first):
+    both = [Control(1, first), Control(1, 127 - first)]
+
+    assert spans([(0, 0.5), (1.2, 1.4)], [Control(0, 127), *both, Control(2, 0)]) == [
+        (0, 1), (1.2, 1.4),
+    ]  # fmt: skip
+    assert spans([(0.5, 1), (0, 1.5)], [*both, Control(2, 0)]) == [(0, 1.5), (0.5, 1)]
+
+
+@pytest.mark.parametrize(
+    ("notes", "pedal", "expected"),
+    [
+        ([(0, 0.5), (1, 2)], (0, 1), [(0, 1), (1, 2)]),  # struck as the pedal is released
+        ([(0, 2), (1, 1.5)], (1, 3), [(0, 1), (1, 3)]),  # struck as it is pressed
+        ([(0, 2), (1, 1.5)], (0, 1), [(0, 2), (1, 1.5)]),  # struck as it is released, key held
+        ([(0, 1), (1, 2)], (0, 3), [(0, 1), (1, 3)]),  # released and struck again under it
+        ([(0, 1), (1, 2)], (1, 3), [(0, 1), (1, 3)]),  # all three at once
+    ],
+)
+def test_at_one_instant_pedals_come_before_keys(notes, pedal, expected):
+    assert spans(notes, held(*pedal)) == expected
+
+
 PIECES = st.lists(
     st.builds(
         lambda pitch, start, length, channel: Note(
