@@ -33,28 +33,40 @@ class AudioFile(NamedTuple):
     Attributes:
         rate: Sampling rate in hertz.
         blocks: Float32 arrays (frames, channels); reading them may raise DataError.
+        claimed_s: Seconds that the whole file claims to last; None where it does not say.
     """
 
     rate: int
     blocks: Iterator[np.ndarray]
+    claimed_s: float | None = None
 
 
-def open_audio(path: Path) -> AudioFile:
+def open_audio(path: Path, *, start_s: float = 0.0) -> AudioFile:
     """Begin to read a sound file.
+
+    Args:
+        path: The file.
+        start_s: Seconds at its beginning that are passed over.
 
     Raises:
         DataError: It cannot be read; the message is the reason alone, "kind" or "kind: detail".
     """
     check_file(path)
     if path.suffix.lower() in MEDIA:
-        return _open_media(path)
+        return _open_media(path, start_s)
     try:
         # A name that is no valid text reaches the disk as the bytes it is made of.
         file = _Onward(path if os.name == "nt" else os.fsencode(path))
     except (soundfile.SoundFileError, TypeError, ValueError, OSError) as error:
         known = path.suffix.lower() in SOUND
         raise DataError("broken sound file" if known else "not a sound file") from error
-    return AudioFile(file.samplerate, _sound_blocks(file))
+    start = round(start_s * file.samplerate)
+    # libsndfile counts to this number where it does not know.
+    claimed_s = file.frames / file.samplerate if 0 < file.frames < (1 << 62) else None
+    passed = _sought(file, start)
+    return AudioFile(
+        file.samplerate, _behind(start - passed, _sound_blocks(file, passed)), claimed_s
+    )
 
 
 def check_file(path: Path) -> None:
@@ -86,10 +98,9 @@ class _Onward(soundfile.SoundFile):
         return False
 
 
-def _sound_blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
+def _sound_blocks(file: soundfile.SoundFile, done: int) -> Iterator[np.ndarray]:
     with file:
         frames = max(1, BLOCK // file.channels)
-        done = 0
         while True:
             try:
                 block = file.read(frames, dtype="float32", always_2d=True)
@@ -101,7 +112,17 @@ def _sound_blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
             yield block
 
 
-def _open_media(path: Path) -> AudioFile:
+def _sought(file: soundfile.SoundFile, start: int) -> int:
+    """Seek a place, and return which frame comes next: the first where it cannot be sought."""
+    if not start:
+        return 0
+    try:
+        return int(file.seek(min(start, file.frames)))
+    except (soundfile.SoundFileError, OSError, ValueError):  # it is read up to the place instead
+        return 0
+
+
+def _open_media(path: Path, start_s: float) -> AudioFile:
     try:
         import av
     except ImportError as error:
@@ -114,7 +135,17 @@ def _open_media(path: Path) -> AudioFile:
     if not container.streams.audio or not container.streams.audio[0].rate:
         container.close()
         raise DataError("holds no sound")
-    return AudioFile(container.streams.audio[0].rate, _media_blocks(container))
+    rate = container.streams.audio[0].rate
+    claimed_s = container.duration / av.time_base if container.duration else None
+    return AudioFile(rate, _behind(round(start_s * rate), _media_blocks(container)), claimed_s)
+
+
+def _behind(start: int, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Leave out the first frames."""
+    for block in blocks:
+        if len(block) > start:
+            yield block[start:]
+        start = max(0, start - len(block))
 
 
 def _media_blocks(container: Any) -> Iterator[np.ndarray]:

@@ -77,11 +77,20 @@ def mono_blocks(blocks: Iterable[np.ndarray], rate: int, to: int) -> Iterator[np
     Raises:
         DataError: The file claims a rate that is none, or cannot be read.
     """
-    if not SLOWEST <= rate <= FASTEST:
-        raise DataError(f"broken sound file: it claims {rate} samples a second")
+    check_rate(rate)
     for block in resample_blocks(_mono(blocks), rate, to):
         if len(block):
             yield block
+
+
+def check_rate(rate: int) -> None:
+    """Refuse a sampling rate that no recording has.
+
+    Raises:
+        DataError: It is none; the message is the reason alone.
+    """
+    if not SLOWEST <= rate <= FASTEST:
+        raise DataError(f"broken sound file: it claims {rate} samples a second")
 
 
 def to_codes(audio: np.ndarray, gain: float) -> np.ndarray:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from typica.score.controls import SUSTAIN, Controls, Performance
 from typica.score.notes import DRUM_CHANNEL, Notes
 
-_DOWN = 64
+DOWN = 64
 
 
 def sustained(performance: Performance) -> Notes:
@@ -57,7 +57,7 @@ class _Pedal(NamedTuple):
 
 
 def _pedal(changes: Controls, last_s: float) -> _Pedal:
-    down = changes.value >= _DOWN
+    down = changes.value >= DOWN
     # At one instant presses come first: then a release at that instant ends them.
     order = np.lexsort((~down, changes.time_s))
     time_s = np.concatenate([[-np.inf], changes.time_s[order]])
