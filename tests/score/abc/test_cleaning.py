@@ -89,6 +89,7 @@ def test_keys_sharpen_and_flatten_what_they_should():
     assert read_key("G").signature == {"F": 1}
     assert read_key("A Mixolydian").signature == read_key("D").signature == {"F": 1, "C": 1}
     assert read_key("Gm").signature == read_key("Bb").signature == {"B": -1, "E": -1}
+    assert read_key("GM").name == "Gmin"  # capitals are of no account, says the standard
     assert read_key("EDor").signature == read_key("D").signature
     assert read_key("C#").signature == dict.fromkeys("FCGDAEB", 1)
     assert read_key("F#min").pitch_class == 6

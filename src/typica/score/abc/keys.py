@@ -63,9 +63,8 @@ def read_key(text: str) -> Key:
     if match is None:
         raise DataError(f"{text!r} is no key: a tonic and a mode, as in 'F#min'")
     letter, accidental, mode = match.groups()
-    short = "min" if mode == "m" else (mode[:3].lower() or "maj")
-    if mode == "M":
-        short = "maj"
+    short = mode[:3].lower() or "maj"
+    short = "min" if short == "m" else short
     short = _SAME.get(short, short)
     if short not in _MODES:
         raise DataError(f"{mode!r} is no mode: choose from {', '.join(sorted(_MODES))}")
