@@ -60,3 +60,14 @@ def test_blocks_give_what_the_whole_gives(rate, target, cuts, length):
     whole = resample(torch.from_numpy(audio), rate, target).numpy()
     assert len(pieces) == math.floor(length * target / rate + 0.5)
     assert pieces == pytest.approx(whole, abs=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_blocks_of_several_channels_give_what_the_whole_gives(channels):
+    audio = np.random.default_rng(0).standard_normal((9000, channels)).astype(np.float32)
+
+    pieces = resample_blocks(np.split(audio, [10, 5000]), 44100, 16000, channels=channels)
+
+    whole = resample(torch.from_numpy(audio.T.copy()), 44100, 16000).numpy()
+    together = np.concatenate(list(pieces)).T
+    assert together == pytest.approx(whole, abs=1e-5)

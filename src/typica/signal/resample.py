@@ -32,16 +32,25 @@ def resample(audio: Tensor, rate: int, target: int) -> Tensor:
     return flat.reshape(*audio.shape[:-1], -1).contiguous().to(audio.device)
 
 
-def resample_blocks(blocks: Iterable[np.ndarray], rate: int, target: int) -> Iterator[np.ndarray]:
-    """Resample a mono signal given as float32 blocks (time,), as `resample` would the whole.
+def resample_blocks(
+    blocks: Iterable[np.ndarray], rate: int, target: int, *, channels: int | None = None
+) -> Iterator[np.ndarray]:
+    """Resample a signal given as float32 blocks, as `resample` would the whole.
+
+    Args:
+        blocks: Of shape (time,), or (time, channels) where channels are given.
+        rate: Of the blocks, in hertz.
+        target: Of the result, in hertz.
+        channels: Of the blocks; they are of one channel and have no such dimension where None.
 
     Yields:
-        Float32 blocks (time,) at `target`, some of them empty. Memory does not grow with time.
+        Float32 blocks at `target`, some of them empty. Memory does not grow with time.
     """
     if rate == target:
         yield from blocks
         return
-    stream = soxr.ResampleStream(rate, target, 1, dtype="float32", quality=QUALITY)
+    stream = soxr.ResampleStream(rate, target, channels or 1, dtype="float32", quality=QUALITY)
     for block in blocks:
         yield stream.resample_chunk(block)
-    yield stream.resample_chunk(np.empty(0, np.float32), last=True)
+    end = np.empty(0 if channels is None else (0, channels), np.float32)
+    yield stream.resample_chunk(end, last=True)
