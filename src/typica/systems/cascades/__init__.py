@@ -1,0 +1,1 @@
+"""Systems stacked: what the upper draws, the lower is told."""
