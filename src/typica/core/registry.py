@@ -48,6 +48,7 @@ def find(name: str) -> type[Model]:
         if inspect.isclass(value)
         and issubclass(value, Model)
         and not inspect.isabstract(value)
+        and "config_type" in vars(value)  # a part of a system that is a model has no settings
         and value.__module__ == module.__name__
     ]
     if len(found) != 1:
