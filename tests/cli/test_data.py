@@ -56,7 +56,7 @@ def test_a_folder_is_prepared_listed_and_inspected(album, typica, tmp_path):
         "  licence      CC0-1.0",
         "  audio        8000 Hz, mono, 16 bits, normalise peak",
         "  train        4 recordings, 0.002 h",
-        "  length       2.0 to 2.0, median 2.0 s",
+        "  length       2 to 2, median 2 s",
         "  level        -3.1 to -3.1, median -3.1 dB of full scale, root mean square",
         "  gain given   10.3 to 10.4, median 10.4 dB",
         "  label        loud: 3 recordings",

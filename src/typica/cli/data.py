@@ -173,12 +173,13 @@ def _inspected(one: Inspection) -> Iterator[str]:
     yield f"  audio        {one.rate} Hz, mono, 16 bits, normalise {one.normalise}"
     for split, share in one.splits.items():
         yield f"  {split:<12} {share.recordings} recordings, {share.hours:.3f} h"
-    for name, spread, unit in (
-        ("length", one.length_s, "s"),
-        ("level", one.level_db, "dB of full scale, root mean square"),
-        ("gain given", one.gain_db, "dB"),
+    for name, spread, form, unit in (
+        ("length", one.length_s, ".3g", "s"),  # single hits may last hundredths of a second
+        ("level", one.level_db, ".1f", "dB of full scale, root mean square"),
+        ("gain given", one.gain_db, ".1f", "dB"),
     ):
-        figures = f"{spread.least:.1f} to {spread.most:.1f}, median {spread.median:.1f} {unit}"
+        least, median, most = (format(value, form) for value in spread)
+        figures = f"{least} to {most}, median {median} {unit}"
         yield f"  {name:<12} {figures}"
     for label, count in one.labels.items():
         yield f"  label        {_shown(label)}: {count} recordings"

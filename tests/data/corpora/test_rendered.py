@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from typica.core.errors import ConfigError
 from typica.data import corpora
@@ -10,6 +11,7 @@ from typica.data.prepare import prepare
 from typica.score.instruments import PROGRAMS
 from typica.score.notes import Note, Notes
 from typica.score.synthesis import RATE, render
+from typica.signal.pitch_network import track_pitch
 
 QUARTETS = {program for ensemble in ENSEMBLES.values() for program in ensemble}
 
@@ -58,6 +60,27 @@ def test_every_instrument_of_the_corpora_is_in_tune(program):
         strength = [sum(_at(power, h * k, RATE) for k in (1, 2, 3, 4)) for h in hertz]
 
         assert near[int(np.argmax(strength))] == pitch
+
+
+@pytest.mark.slow
+def test_a_pitch_tracker_hears_the_pitches_of_the_labels():
+    pytest.importorskip("swift_f0")
+    names = [name for name in PROGRAMS if name != "organ"]  # whose ranks sound octaves apart
+    source = SingleNotes(names, range(36, 85, 3), [100])
+    heard = {}
+    for item in source.items():
+        sound = source.open(item)
+        mono = np.concatenate(list(sound.blocks)).mean(axis=1)
+        tracked = track_pitch(torch.from_numpy(mono / np.abs(mono).max()), rate=sound.rate)
+        held = slice(20, 155)  # 0.3 to 2.5 s
+        certain = tracked.confidence[held] > 0.5
+        pitch = 69 + 12 * torch.log2(tracked.frequency[held][certain] / 440)
+        heard[item.id] = float(pitch.median()) - sound.facts["pitch"]
+
+    wrong = {name: error for name, error in heard.items() if not abs(error) < 0.5}
+    assert len(heard) == 170
+    assert len(wrong) <= 5
+    assert all(abs((error + 6) % 12 - 6) < 0.5 for error in wrong.values()), wrong
 
 
 def test_a_note_and_its_other_loudness_are_never_in_two_splits():
