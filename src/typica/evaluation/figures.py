@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,8 +45,11 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def check_matplotlib() -> None:
+def check_matplotlib(what: str = "a report") -> None:
     """Refuse to go on where figures cannot be drawn.
+
+    Args:
+        what: For which they are needed, as in "a report".
 
     Raises:
         MissingFeatureError: Matplotlib is not installed.
@@ -53,7 +57,7 @@ def check_matplotlib() -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise MissingFeatureError("a report", "matplotlib", "plot") from error
+        raise MissingFeatureError(what, "matplotlib", "plot") from error
 
 
 def learning_curve(findings: Findings) -> Figure:
@@ -132,8 +136,23 @@ def write_png(figure: Figure, path: Path) -> None:
     Raises:
         DiskError: It cannot be written.
     """
-    with replacing(path) as place:
-        figure.savefig(place, format="png", dpi=160, facecolor="white")
+    write_figure(figure, path, "png")
+
+
+def write_figure(figure: Figure, path: Path, kind: str) -> None:
+    """Write a figure on white, as "png", "svg" or "pdf"; equal figures give equal files.
+
+    Raises:
+        DiskError: It cannot be written.
+    """
+    import matplotlib
+
+    dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    fixed: dict[Any, Any] = STYLE | {"svg.hashsalt": "typica"}
+    with replacing(path) as place, matplotlib.rc_context(fixed), warnings.catch_warnings():
+        # A sign of a name that no font has is drawn as a box.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(place, format=kind, dpi=160, facecolor="white", metadata=dates.get(kind))
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:

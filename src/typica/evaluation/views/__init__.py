@@ -1,0 +1,1 @@
+"""Recordings and scores as pictures: what `typica look` draws."""
