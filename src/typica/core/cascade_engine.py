@@ -97,7 +97,8 @@ class CascadeEngine(Engine):
     def __init__(self, cascade: Cascade, engines: Sequence[Engine]) -> None:
         self.cascade, self.engines = cascade, list(engines)
         self.model = engines[-1].model
-        self.name = f"{len(engines)} levels: {', '.join(one.name for one in engines)}"
+        names = dict.fromkeys(one.name for one in engines)
+        self.name = f"{len(engines)} levels by {' and '.join(names)}"
 
     @cached_property
     def digest(self) -> str:
