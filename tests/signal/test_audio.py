@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from typica.core.errors import DataError, ShapeError
-from typica.signal import companding, filtering, loudness, pitch, pitch_network
+from typica.signal import companding, filtering, loudness, pitch, pitch_network, quantise
 from typica.signal.constant_q import ConstantQ
 from typica.signal.mel import mel_spectrogram
 from typica.signal.spectrum import stft
@@ -45,8 +45,12 @@ def test_what_is_no_audio_is_refused_at_the_door(measure, audio):
 
 @pytest.mark.parametrize(
     "encode",
-    [companding.mulaw_encode, companding.mulaw_encode_rounding],
-    ids=["mulaw", "mulaw-rounding"],
+    [
+        companding.mulaw_encode,
+        companding.mulaw_encode_rounding,
+        quantise.quantiser("linear", 16).encode,
+    ],
+    ids=["mulaw", "mulaw-rounding", "linear"],
 )
 def test_whole_numbers_are_no_amplitudes(encode):
     """Samples of a 16-bit file would all be clipped to full scale, without a word."""

@@ -1,5 +1,7 @@
 """Quantisers: levels, their amplitudes and the edges between them."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given
@@ -61,6 +63,20 @@ def test_companding_is_odd_and_undone_by_expanding(amplitude):
 
     assert torch.equal(mulaw_compress(-audio), -compressed)
     torch.testing.assert_close(mulaw_expand(compressed), audio, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("value", [-0.4, -0.0, 0.0, 1e-4, 1.0])
+def test_companding_has_the_slope_of_its_formula_and_expanding_the_inverse_slope(value):
+    audio = torch.tensor(value, dtype=torch.float64, requires_grad=True)
+
+    compressed = mulaw_compress(audio)
+    (rise,) = torch.autograd.grad(compressed, audio)
+    bent = compressed.detach().requires_grad_()
+    (back,) = torch.autograd.grad(mulaw_expand(bent), bent)
+
+    # At silence 255 / ln 256 = 45.98: not 0, which the product of sign and abs would have.
+    assert float(rise) == pytest.approx(255 / math.log(256) / (1 + 255 * abs(value)))
+    assert float(rise * back) == pytest.approx(1)
 
 
 def test_codes_are_odd_up_to_half_a_bin():

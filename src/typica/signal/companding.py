@@ -16,12 +16,19 @@ def mulaw_compress(audio: Tensor, mu: int = 255) -> Tensor:
     Source: van den Oord et al., 2016, https://arxiv.org/abs/1609.03499, section 2.2.
     """
     audio = audio.clamp(-1, 1)
-    return audio.sign() * torch.log1p(mu * audio.abs()) / math.log1p(mu)
+    side = _side(audio)
+    return torch.log1p(mu * (audio * side)) * side / math.log1p(mu)
 
 
 def mulaw_expand(compressed: Tensor, mu: int = 255) -> Tensor:
     """Undo `mulaw_compress`."""
-    return compressed.sign() * torch.expm1(compressed.abs() * math.log1p(mu)) / mu
+    side = _side(compressed)
+    return torch.expm1(compressed * side * math.log1p(mu)) * side / mu
+
+
+def _side(values: Tensor) -> Tensor:
+    """Return 1 or -1, never 0: with `abs` and `sign` companding would have no slope at silence."""
+    return torch.ones_like(values).copysign(values.detach())
 
 
 def mulaw_encode(audio: Tensor, levels: int = 256) -> Tensor:

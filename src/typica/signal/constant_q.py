@@ -88,12 +88,12 @@ class ConstantQ(Representation):
             sample m hop.
         """
         check_audio(audio)
-        frames = self.frames(audio.shape[-1])
+        bands, frames = self.shape(audio.shape[-1])
         places, slots, windows, _ = self._windows(frames, audio)
         spectrum = torch.fft.rfft(audio, frames * self.hop)
-        bands = spectrum[..., places] * windows
-        folded = torch.zeros_like(bands).scatter(-1, slots.expand(bands.shape), bands)
-        return torch.fft.ifft(folded) * (2 / self.hop)
+        cut = spectrum[..., places] * windows
+        folded = cut.new_zeros(*audio.shape[:-1], bands * frames).index_copy(-1, slots, cut)
+        return torch.fft.ifft(folded.unflatten(-1, (bands, frames))) * (2 / self.hop)
 
     def decode(self, coefficients: Tensor, *, length: int) -> Tensor:
         """Return the audio that coefficients are of: the inverse of `encode`, to rounding.
@@ -117,11 +117,10 @@ class ConstantQ(Representation):
                 f"{frames}); got {tuple(coefficients.shape)}"
             )
         places, slots, _, duals = self._windows(frames, coefficients.real)
-        bands = torch.fft.fft(coefficients) * (self.hop / 2)
-        bands = bands.gather(-1, slots.expand(bands.shape)) * duals
+        folded = torch.fft.fft(coefficients) * (self.hop / 2)
+        cut = folded.flatten(-2)[..., slots] * duals
         size = frames * self.hop
-        spectrum = bands.new_zeros(*bands.shape[:-2], size // 2 + 1)
-        spectrum = spectrum.index_add(-1, places.flatten(), bands.flatten(-2))
+        spectrum = cut.new_zeros(*cut.shape[:-1], size // 2 + 1).index_add(-1, places, cut)
         return torch.fft.irfft(spectrum, size)[..., :length]
 
     def frames(self, length: int) -> int:
@@ -157,12 +156,12 @@ class ConstantQ(Representation):
 
 
 class _Windows(NamedTuple):
-    """The windows of a transform, each of shape (bands, frames).
+    """The windows of a transform, one after another, each of shape (all bins of all bands,).
 
     Attributes:
-        places: The bins of the whole spectrum that a band takes.
-        slots: Where each lies in the band's own spectrum: bin j of the whole one turns
-            coefficient m by exp(2 pi i j m / frames).
+        places: The bins of the whole spectrum that the bands take.
+        slots: Where each lies in the bands' own spectra, joined: in its band's, bin j of the whole
+            one turns coefficient m by exp(2 pi i j m / frames).
         windows: What they are weighted with.
         duals: What they are weighted with on the way back.
     """
@@ -180,21 +179,22 @@ def _windows(rate: int, per_octave: int, lowest: float, hop: int, frames: int) -
     transform = ConstantQ(rate, per_octave=per_octave, lowest=lowest, hop=hop)
     size = frames * hop
     edges = transform._edges() * size / rate
-    first = torch.cat([edges[:1], edges[:-1].floor()]).long()  # the band below's middle
-    # As many bins as there are frames, one after another: each is another one modulo `frames`.
-    places = first[:, None] + torch.arange(frames)
-    windows = _rise(places, edges)
-    slots = places % frames
-    inside = places <= size // 2
-    places = places.clamp(max=size // 2)
-    windows = torch.where(inside, windows, 0)
+    # From the middle of the band below to that of the band above: never more bins than frames, so
+    # that each is another one modulo `frames`.
+    first = torch.cat([edges[:1], edges[:-1]]).floor().long()
+    last = torch.cat([edges[1:], edges[-1:]]).ceil().long().clamp(max=size // 2)
+    widths = (last - first + 1).clamp(max=frames)
+    band = torch.arange(len(edges)).repeat_interleave(widths)
+    places = torch.arange(len(band)) + (first - widths.cumsum(0) + widths)[band]
+    windows = _rise(places, band, edges)
+    places, band, windows = (one[windows > 0] for one in (places, band, windows))
     total = torch.zeros(size // 2 + 1, dtype=torch.float64)
-    total = total.index_add(0, places.flatten(), windows.square().flatten())
-    return _Windows(places, slots, windows, windows / total[places])
+    total = total.index_add(0, places, windows.square())
+    return _Windows(places, band * frames + places % frames, windows, windows / total[places])
 
 
-def _rise(places: Tensor, edges: Tensor) -> Tensor:
-    """Return each band's window at bins: a Hann window over pitch, flat below and above all."""
+def _rise(places: Tensor, band: Tensor, edges: Tensor) -> Tensor:
+    """Return the bands' windows at bins: Hann windows over pitch, flat below and above all."""
     pitch = places.double().clamp(min=0.5).log2()
     middles = edges.clamp(min=0.25).log2()
     inner = middles[1:-1]
@@ -203,9 +203,9 @@ def _rise(places: Tensor, edges: Tensor) -> Tensor:
     lower = torch.cat([inner[:1] - 2 * step, inner[:1] - step, inner[:-1], inner[-1:]])
     upper = torch.cat([inner, middles[-1:], middles[-1:] + 1])
     centre = torch.cat([inner[:1] - step, inner, middles[-1:]])
-    below = (pitch - centre[:, None]) / (centre - lower)[:, None]
-    above = (pitch - centre[:, None]) / (upper - centre)[:, None]
-    offset = torch.where(pitch < centre[:, None], below, above).clamp(-1, 1)
-    offset[0] = offset[0].clamp(min=0)
-    offset[-1] = offset[-1].clamp(max=0)
+    below = (pitch - centre[band]) / (centre - lower)[band]
+    above = (pitch - centre[band]) / (upper - centre)[band]
+    offset = torch.where(pitch < centre[band], below, above).clamp(-1, 1)
+    offset = torch.where((band == 0) & (offset < 0), 0, offset)
+    offset = torch.where((band == len(edges) - 1) & (offset > 0), 0, offset)
     return 0.5 + 0.5 * torch.cos(math.pi * offset)
