@@ -1,3 +1,4 @@
+import itertools
 import time
 from collections import Counter
 
@@ -8,7 +9,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from typica.core.errors import DataError
+from typica.core.errors import ConfigError, DataError
 from typica.data.crops import Crops
 from typica.data.folder import FolderSource
 from typica.data.prepare import prepare
@@ -236,3 +237,45 @@ def test_padding_behind_a_short_recording_is_told(tmp_path):
         assert (audio[0, 100 + real :] == 0).all()
         assert audio[0, 100 : 100 + real].abs().max() > 0.9
     assert "length" not in Crops(corpus, "train", length=100, context=10, batch=2).batch(0)
+
+
+@drawn_often
+@given(
+    length=st.integers(1, 60),
+    context=st.integers(0, 40),
+    parts=st.integers(2, 6),
+    seed=st.integers(0, 2**63),
+    stretch=st.integers(0, 10**9),
+)
+def test_parts_of_a_stretch_lie_side_by_side_row_by_row(
+    corpus, length, context, parts, seed, stretch
+):
+    settings = {"context": context, "batch": 3, "seed": seed}
+    crops = Crops(corpus, "train", length=length, parts=parts, **settings)
+    whole = Crops(corpus, "train", length=length * parts, **settings).batch(stretch)
+
+    batches = [crops.batch(stretch * parts + part) for part in range(parts)]
+
+    assert torch.equal(torch.cat([one["audio"] for one in batches], 2), whole["audio"])
+    assert [one["context"] for one in batches] == [context, *[0] * (parts - 1)]
+    assert [one["part"] for one in batches] == list(range(parts))
+    if "length" in whole:
+        assert torch.equal(sum(one["length"] for one in batches), whole["length"])
+    for one, other in itertools.pairwise(batches):
+        assert other["places"] == tuple(place + length for place in one["places"])
+
+
+def test_places_tell_recordings_apart(corpus):
+    crops = Crops(corpus, "train", length=10, parts=2, batch=200)
+    first, other = (crops.batch(number) for number in (0, 2))
+
+    begins = {}
+    for batch in (first, other):
+        for place, row in zip(batch["places"], numbers(batch), strict=True):
+            assert begins.setdefault(place, int(row[0])) == int(row[0])
+    assert len(set(begins.values())) == len(begins)
+
+
+def test_frames_cannot_be_told_in_parts(corpus):
+    with pytest.raises(ConfigError, match="^roll cannot be told in parts: --set data.parts=1$"):
+        Crops(corpus, "train", length=16, batch=1, names=("roll",), parts=2)

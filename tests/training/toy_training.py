@@ -14,6 +14,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from typica.core.carrying import CarryingModel
 from typica.core.config import Config
 from typica.core.model import ExplicitModel, Model
 from typica.core.phase import Batch, Phase
@@ -60,6 +61,49 @@ class Toy(ExplicitModel):
 
     def sample(self, count, length, *, condition=None, generator=None):
         return torch.zeros(count, 1, length)
+
+
+class Memoir(CarryingModel):
+    """A Gaussian around a leaky mean of all the past, which its state holds."""
+
+    config_type = ToyConfig
+    base_measure = "density of the amplitude"
+    initial = 0.0
+
+    def __init__(self) -> None:
+        super().__init__(ToyConfig())
+        self.first, self.gain = nn.Parameter(torch.zeros(())), nn.Parameter(torch.ones(()))
+
+    def symbols(self, x):
+        return x[:, 0]
+
+    def render(self, symbols):
+        return symbols[:, None]
+
+    def start(self, count, condition=None):
+        return (self.first.expand(count),)
+
+    def advance(self, previous, state):
+        means, (mean,) = [], state
+        for symbols in previous.unbind(1):
+            mean = 0.95 * mean + 0.05 * symbols
+            means.append(self.gain * mean)
+        return torch.distributions.Normal(torch.stack(means, 1), 1.0), (mean,)
+
+
+def stretches(count: int = 4, rank: int = 0, world: int = 1) -> Draw:
+    """Deal stretches of three parts in turn to the ranks, as `Crops` does."""
+
+    def draw(number: int) -> Batch:
+        stretch, part = divmod(number, 3)
+        generator = torch.Generator().manual_seed(stretch)
+        audio = torch.rand(count * world, 1, 24, generator=generator)[rank * count :][:count]
+        rows = range(rank * count, (rank + 1) * count)
+        places = tuple(1000 * (stretch * 99 + row) + 8 * part for row in rows)
+        audio = audio[..., 8 * part : 8 * (part + 1)].clone()
+        return {"audio": audio, "context": 0, "part": part, "places": places}
+
+    return draw
 
 
 class ToyGan(Model):
@@ -225,6 +269,21 @@ def _stop_and_go(folder: Path, processes: Processes, dropout: float) -> list[lis
     everyones = [torch.zeros_like(mine) for _ in range(processes.world)]
     dist.all_gather(everyones, mine)
     return [one.tolist() for one in everyones]
+
+
+def carry_together(folder, expected, progress):
+    """One process's part of a training that stops in the middle of a stretch and goes on."""
+    with join("cpu", expected) as processes:
+        torch.set_num_threads(1)
+        for steps in (2, 6):
+            learner = make_learner(Memoir(), processes, STEADY, steps=steps)
+            processes.wait()
+            draw = stretches(2, processes.rank, processes.world)
+            make_loop(Path(folder) / "together", learner, draw).run()
+        mine = weights(learner)
+        everyones = [torch.zeros_like(mine) for _ in range(processes.world)]
+        dist.all_gather(everyones, mine)
+        return [one.tolist() for one in everyones]
 
 
 def fall_silent(expected, progress):

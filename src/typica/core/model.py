@@ -213,17 +213,22 @@ class AutoregressiveModel(ExplicitModel):
 
     def likelihood_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the mean negative log-likelihood of what follows the context, in nats."""
-        examples, context = batch[self.example], batch.get("context", 0)
+        examples = batch[self.example]
         distribution = self.conditionals(examples, batch.get("condition"))
         symbols = self.symbols(examples)
-        log_prob = distribution.log_prob(symbols)[:, context:]
+        return {"nll": self._mean_nats(distribution.log_prob(symbols), symbols, batch)}
+
+    def _mean_nats(self, log_prob: Tensor, symbols: Tensor, batch: Batch) -> Tensor:
+        """Return minus the mean of what is scored in a batch, of values (batch, length)."""
+        context = batch.get("context", 0)
+        log_prob = log_prob[:, context:]
         if "length" not in batch and self.final is None:
-            return {"nll": -log_prob.mean()}
+            return -log_prob.mean()
         is_real = self.counts(symbols)[:, context:]
         if "length" in batch:
             index = torch.arange(log_prob.shape[1], device=log_prob.device)
             is_real = is_real & (index < batch["length"][:, None])
-        return {"nll": -log_prob.where(is_real, 0.0).sum() / is_real.sum().clamp_min(1)}
+        return -log_prob.where(is_real, 0.0).sum() / is_real.sum().clamp_min(1)
 
     def draws(
         self,

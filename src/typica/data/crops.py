@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from typica.core.errors import DataError
+from typica.core.errors import ConfigError, DataError
 from typica.core.phase import Batch
-from typica.data.corpus import Corpus, Recording
+from typica.data.corpus import Corpus
+
+LONGEST = 1 << 40  # samples: no recording is longer
 
 
 class Crops:
@@ -23,6 +25,9 @@ class Crops:
 
     Processes share the batches of one larger process: rank `r` of `world` gets the `r`-th part.
 
+    Models that carry their state learn a stretch of `parts` crops, one after another: batches
+    n `parts`, n `parts` + 1, ... hold it, row by row, and only the first of them has a context.
+
     Args:
         corpus: What to read.
         split: "train", "valid" or "test".
@@ -33,9 +38,11 @@ class Crops:
         rank: Number of this process.
         world: Processes that share the work.
         names: What the model is told: "label" or another class, or dense tracks of the corpus.
+        parts: Crops of a stretch.
 
     Raises:
         DataError: The split is empty, or the corpus has no such track.
+        ConfigError: A dense track is to be told in parts: no state holds what is still to come.
     """
 
     def __init__(
@@ -50,15 +57,19 @@ class Crops:
         rank: int = 0,
         world: int = 1,
         names: Sequence[str] = (),
+        parts: int = 1,
     ) -> None:
         self.corpus, self.recordings = corpus, corpus.recordings(split)
         if not self.recordings:
             raise DataError(f"the corpus {corpus.name!r} has no recording in its {split} split")
         corpus.check_names(names)
-        self.length, self.context, self.count = length, context, batch
+        self.length, self.context, self.count, self.parts = length, context, batch, parts
         self.seed, self.rank, self.world, self.names = seed, rank, world, tuple(names)
         self.hop = math.lcm(*(corpus.hop(name) for name in names if name in corpus.tracks))
-        self._is_padded = min(recording.length for recording in self.recordings) < length
+        if parts > 1 and self.hop > 1:
+            raise ConfigError(f"{', '.join(names)} cannot be told in parts: --set data.parts=1")
+        shortest = min(recording.length for recording in self.recordings)
+        self._is_padded = shortest < length * parts
         self._ends = np.cumsum([recording.length for recording in self.recordings])
 
     def batch(self, step: int) -> Batch:
@@ -66,18 +77,28 @@ class Crops:
 
         It holds "audio" (batch, 1, context + length), "context", where the model is told
         anything, "condition", and where some recording is shorter than a crop, "length": how many
-        samples of each example after its context are real, int64 (batch,).
+        samples of each example after its context are real, int64 (batch,). Where a stretch has
+        parts it also holds "part", the number of this one, and "places": a number for each row
+        that tells where its scored samples begin, so that what follows has the number that follows.
         """
         import torch
 
-        recordings, starts = self._draw(step)
-        audio = np.empty((self.count, 1, self.context + self.length), np.float32)
+        stretch, part = divmod(step, self.parts)
+        numbers, starts = self._draw(stretch)
+        recordings, context = [self.recordings[n] for n in numbers], self.context
+        if part:
+            starts = [start + context + part * self.length for start in starts]
+            context = 0
+        audio = np.empty((self.count, 1, context + self.length), np.float32)
         for row, recording, start in zip(audio, recordings, starts, strict=True):
             self.corpus.fill(row[0], recording, start)
-        batch: Batch = {"audio": torch.from_numpy(audio), "context": self.context}
+        batch: Batch = {"audio": torch.from_numpy(audio), "context": context}
+        if self.parts > 1:
+            places = (n * LONGEST + at + context for n, at in zip(numbers, starts, strict=True))
+            batch |= {"part": part, "places": tuple(places)}
         if self._is_padded:
             ends = (one.length - start for one, start in zip(recordings, starts, strict=True))
-            real = [min(self.length, end - self.context) for end in ends]
+            real = [max(0, min(self.length, end - context)) for end in ends]
             batch["length"] = torch.tensor(real, dtype=torch.int64)
         if self.names:
             batch["condition"] = self.corpus.condition(
@@ -85,16 +106,17 @@ class Crops:
             )
         return batch
 
-    def _draw(self, step: int) -> tuple[list[Recording], list[int]]:
-        generator = np.random.default_rng([self.seed, step])
+    def _draw(self, stretch: int) -> tuple[list[int], list[int]]:
+        """Return numbers of recordings, and where the contexts of their stretches begin."""
+        generator = np.random.default_rng([self.seed, stretch])
         positions = generator.integers(self._ends[-1], size=self.count * self.world)
         own = positions[self.rank * self.count :][: self.count]
-        recordings, starts = [], []
+        numbers, starts = [], []
         for position, number in zip(own, np.searchsorted(self._ends, own, "right"), strict=True):
             recording = self.recordings[number]
             inside = int(position) - int(self._ends[number]) + recording.length
-            places = max(1, recording.length - self.length + 1)
+            places = max(1, recording.length - self.length * self.parts + 1)
             start = inside * places // recording.length - self.context
-            recordings.append(recording)
+            numbers.append(int(number))
             starts.append(start // self.hop * self.hop)
-        return recordings, starts
+        return numbers, starts

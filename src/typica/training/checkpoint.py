@@ -11,7 +11,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,15 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from typica.core import run
+from typica.core.carrying import Carried
+from typica.core.engine_state import Saved, read_state, write_state
 from typica.core.errors import RunError
 from typica.core.files import DiskError, digest, replacing
 from typica.training.learner import Learner
 
 LIVE, OPTIMISER, STATE = "live.safetensors", "optimizer.safetensors", "state.json"
+CARRIED = "carried-"  # and a phase's name
+NOTHING: Mapping[str, Carried] = {}
 
 
 def place_of(folder: Path, step: int) -> Path:
@@ -32,7 +36,13 @@ def place_of(folder: Path, step: int) -> Path:
     return folder / run.CHECKPOINTS / f"step-{step:08d}"
 
 
-def write(folder: Path, learner: Learner, config: dict[str, Any], elapsed_s: float) -> Path:
+def write(
+    folder: Path,
+    learner: Learner,
+    config: dict[str, Any],
+    elapsed_s: float,
+    carried: Mapping[str, Carried] = NOTHING,
+) -> Path:
     """Write a checkpoint of a run, whole or not at all.
 
     Args:
@@ -40,6 +50,7 @@ def write(folder: Path, learner: Learner, config: dict[str, Any], elapsed_s: flo
         learner: What is kept.
         config: Tables of the run's `config.yaml`.
         elapsed_s: Seconds that the training has taken.
+        carried: What all processes carry to their next batches, by phase.
 
     Raises:
         DiskError: The disk is full or may not be written to.
@@ -47,7 +58,7 @@ def write(folder: Path, learner: Learner, config: dict[str, Any], elapsed_s: flo
     path = place_of(folder, learner.steps)
     with _writing(path) as place:
         place.mkdir()
-        _fill(place, learner, config, elapsed_s)
+        _fill(place, learner, config, elapsed_s, carried)
         _settle(place)
     return path
 
@@ -93,6 +104,7 @@ def restore(path: Path, learner: Learner) -> float:
         own = {n.removeprefix(start): value for n, value in moments.items() if n.startswith(start)}
         optimiser.restore(own)
     learner.steps, learner.average.updates = state["steps"], state["averaged"]
+    learner.carried = _read_carried(path, learner)
     learner.began = state.get("began", [0])  # checkpoints of one stage did not always tell
     return state["elapsed_s"]
 
@@ -105,13 +117,20 @@ def verify(path: Path) -> None:
     """
     manifest = path / run.MANIFEST
     expected = json.loads(manifest.read_text()) if manifest.is_file() else {}
-    for name in (run.CONFIG, run.WEIGHTS, LIVE, OPTIMISER, STATE):
+    carried = [name for name in expected if name.startswith(CARRIED)]
+    for name in (run.CONFIG, run.WEIGHTS, LIVE, OPTIMISER, STATE, *carried):
         file = path / name
         if not file.is_file() or digest(file) != expected.get(name):
             raise RunError(f"{file} is missing, damaged or was changed: take another checkpoint")
 
 
-def _fill(place: Path, learner: Learner, config: dict[str, Any], elapsed_s: float) -> None:
+def _fill(
+    place: Path,
+    learner: Learner,
+    config: dict[str, Any],
+    elapsed_s: float,
+    carried: Mapping[str, Carried],
+) -> None:
     from safetensors.torch import save_file, save_model
 
     run.write_model(place, learner.average.model, config)
@@ -131,7 +150,11 @@ def _fill(place: Path, learner: Learner, config: dict[str, Any], elapsed_s: floa
     }
     (place / STATE).write_text(json.dumps(state, indent=2) + "\n")
     manifest = json.loads((place / run.MANIFEST).read_text())
-    manifest |= {name: digest(place / name) for name in (LIVE, OPTIMISER, STATE)}
+    for phase, rows in carried.items():
+        saved = Saved(rows.previous, (rows.state, rows.places))
+        write_state(place / carried_name(phase), saved, str(learner.steps))
+    names = (LIVE, OPTIMISER, STATE, *map(carried_name, carried))
+    manifest |= {name: digest(place / name) for name in names}
     (place / run.MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
 
 
@@ -139,6 +162,24 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     return load_file(str(path))
+
+
+def carried_name(phase: str) -> str:
+    """Return the name of the file of what a phase carries."""
+    return f"{CARRIED}{phase}.safetensors"
+
+
+def _read_carried(path: Path, learner: Learner) -> dict[str, Carried]:
+    """Return this process's rows of what was carried, by phase."""
+    types = getattr(learner.model, "state_types", ())
+    found = {}
+    for phase in learner.optimisers:
+        file = path / carried_name(phase)
+        if file.is_file():
+            previous, (state, places), _ = read_state(file, str(learner.steps), types)
+            carried = Carried(previous, state, places).on(learner.processes.device)
+            found[phase] = carried.part(learner.processes.rank, learner.processes.world)
+    return found
 
 
 def _settle(place: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import torch
 
+from typica.core.carrying import CarryingModel
 from typica.core.condition import to_device
 from typica.core.model import ExplicitModel
 from typica.core.phase import Batch
@@ -22,7 +23,7 @@ def held_out_bits(
     They are of the model's base measure; the samples of a crop's context, and what pads a
     recording that is shorter than a crop, are not scored.
     """
-    nats, samples = 0.0, 0
+    nats, samples, carried = 0.0, 0, None
     with own_randomness(device):
         torch.default_generator.manual_seed(0)  # a bound may draw noise: always the same
         for number in range(batches):
@@ -34,6 +35,10 @@ def held_out_bits(
             if "length" in batch:
                 scored = int(batch["length"].sum())
                 batch["length"] = batch["length"].to(device)
-            nats += float(model.likelihood_loss(batch)["nll"]) * scored
+            if isinstance(model, CarryingModel):
+                terms, carried = model.carried_loss(batch, carried)
+            else:
+                terms = model.likelihood_loss(batch)
+            nats += float(terms["nll"]) * scored
             samples += scored
     return nats / samples / math.log(2)

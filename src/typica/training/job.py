@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from typica.core import registry
+from typica.core.carrying import CarryingModel
 from typica.core.condition import Condition, Need
 from typica.core.errors import ConfigError, DataError
 from typica.core.model import Model
@@ -65,6 +66,7 @@ class Job:
             rank=rank,
             world=world,
             names=tuple(self.model.needs),
+            parts=self.settings.data.parts,
         )
 
     def condition(self, length: int) -> Condition | None:
@@ -133,7 +135,8 @@ def describe(
     settings = read_settings(tables, [phase.name for phase in phases])
     check_rate(settings.data.rate, corpus)
     crops = [table.crop for table in settings.phases.values() if table.crop is not None]
-    check_length(max([settings.data.crop, *crops]), corpus)
+    check_parts(system, model, settings.data.parts)
+    check_length(max([settings.data.crop, *crops]), corpus, settings.data.parts)
     check_needs(model, corpus)
     return Job(system, preset, model, phases, corpus, settings)
 
@@ -166,8 +169,18 @@ def check_rate(rate: int | None, corpus: Corpus) -> None:
         )
 
 
-def check_length(crop: int, corpus: Corpus) -> None:
-    """Refuse a corpus without a recording that is as long as a crop.
+def check_parts(system: str, model: Model, parts: int) -> None:
+    """Refuse parts of a stretch for a model that would forget each before the next.
+
+    Raises:
+        ConfigError: It would.
+    """
+    if parts > 1 and not isinstance(model, CarryingModel):
+        raise ConfigError(f"{system} carries nothing from part to part: --set data.parts=1")
+
+
+def check_length(crop: int, corpus: Corpus, parts: int = 1) -> None:
+    """Refuse a corpus without a recording that is as long as the parts of a stretch.
 
     Raises:
         DataError: It has none.
@@ -180,6 +193,11 @@ def check_length(crop: int, corpus: Corpus) -> None:
         raise DataError(
             f"a crop of {crop} samples is longer than every recording of {corpus.name}, whose "
             f"longest has {longest}: --set data.crop={longest}"
+        )
+    if longest < crop * parts:
+        raise DataError(
+            f"{parts} parts of {crop} samples are longer than every recording of {corpus.name}, "
+            f"whose longest has {longest}: --set data.parts={longest // crop}"
         )
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from typica.core.carrying import Carried, CarryingPhase
 from typica.core.condition import to_device
 from typica.core.model import Model
 from typica.core.phase import Batch, Phase
@@ -33,6 +34,7 @@ class Learner:
         steps: How many steps have been taken.
         began: How many had been when each stage began, of those that have begun.
         ends: Share of the training after which each stage is over.
+        carried: What the last batch of a phase left behind for the next, by the phase's name.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Learner:
         self.optimisers = {p.name: Adam(p.parameters, phase_configs[p.name]) for p in phases}
         self.average = Average(self.model, config.average)
         self.steps, self.began = 0, [0]
+        self.carried: dict[str, Carried] = {}
         self.ends = stage_ends(phases, phase_configs)
         self._batches = config.accumulate * max(phase.repeats for phase in self.phases)
 
@@ -121,7 +124,17 @@ class Learner:
     def _losses(self, phase: Phase, batch: Batch) -> dict[str, Tensor]:
         low = self.config.precision == "bfloat16"
         with torch.autocast(self.processes.device.type, torch.bfloat16, enabled=low):
-            return phase.loss(batch)
+            if not isinstance(phase, CarryingPhase):
+                return phase.loss(batch)
+            losses, carried = phase.carried_loss(batch, self.carried.get(phase.name))
+        self.carried[phase.name] = carried
+        return losses
+
+    def gather_carried(self) -> dict[str, Carried]:
+        """Return what is carried, with the rows of all processes; each must come here."""
+        return {
+            name: carried.gathered(self.processes.gather) for name, carried in self.carried.items()
+        }
 
     def _place(self, batch: Batch) -> Batch:
         device = self.processes.device

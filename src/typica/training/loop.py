@@ -199,8 +199,9 @@ class Loop:
 
     def _save(self) -> None:
         self._saved_at_s = self.elapsed_s
+        carried = self.learner.gather_carried()
         if self.processes.first:
-            checkpoint.write(self.folder, self.learner, self.config, self.elapsed_s)
+            checkpoint.write(self.folder, self.learner, self.config, self.elapsed_s, carried)
             checkpoint.prune(self.folder, self.settings.keep)
         self.processes.wait()
 

@@ -124,6 +124,17 @@ class Processes:
                 dist.all_reduce(values)
         return values / self.world
 
+    def gather(self, rows: Tensor) -> Tensor:
+        """Return the rows of all processes, as many of each, the first one's in front."""
+        if self.world == 1:
+            return rows
+        parts = [
+            torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(self.world)
+        ]
+        with _patiently(self.world, self.patience_s):
+            dist.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
     def average_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         """Replace each gradient by its mean over all processes.
 

@@ -19,15 +19,17 @@ class DataConfig(Config):
         crop: Samples of an example that are scored; the model's context comes before them.
         batch: Examples in one process's batch: two processes see twice as many a step.
         rate: Sampling rate in hertz that the preset is made for; None takes any.
+        parts: Crops that follow one another in a recording and are learnt one after another, by
+            models that carry what they have heard from each to the next.
     """
 
     crop: int = 8192
     batch: int = 4
     rate: int | None = None
+    parts: int = 1
 
     def __post_init__(self) -> None:
-        if min(self.crop, self.batch) < 1:
-            raise ConfigError(f"data.crop and data.batch must be at least 1, got {self}")
+        self.check_at_least(1, "crop", "batch", "parts", where="data")
 
 
 @dataclass(frozen=True)
