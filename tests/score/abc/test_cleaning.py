@@ -97,3 +97,9 @@ def test_keys_sharpen_and_flatten_what_they_should():
     for wrong in ("H", "G#", "Gfoo", ""):
         with pytest.raises(DataError):
             read_key(wrong)
+
+
+def test_notes_far_below_and_sharp_ones_are_notes():
+    (typed,) = read_tunes("X:1\nM:4/4\nL:1/8\nK:C\nC,,2 z6|]\n")
+
+    assert clean(typed).tokens[3:5] == ("C,,", "2")

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from typica.core.errors import DataError
 from typica.score.abc.books import Typed
 from typica.score.abc.keys import read_key
-from typica.score.abc.tokens import tokenise
+from typica.score.abc.tokens import token_type, tokenise
 
 _FIELD = re.compile(r"^[IKLMNPQRSTUVWXYZmrsw]:(?![|:])")
 _METERS = {"C": "4/4", "C|": "2/2"}
@@ -80,7 +80,7 @@ def clean(typed: Typed) -> Tune:
     meter = read_meter(fields["M"])
     header = [meter, _unit(fields.get("L") or _usual_unit(meter)), _key(fields["K"])]
     body = tokenise(" ".join(_music(typed.body)))
-    if not any(token in "abcdefgABCDEFG" for token in body):
+    if not any(token != "z" and token_type(token) == "pitch" for token in body):
         raise DataError("it has no notes")
     title = typed.titles[0] if typed.titles else ""
     return Tune(typed.book, typed.number, title, (*header, *body))
