@@ -129,11 +129,14 @@ def test_what_is_damaged_is_told_and_the_rest_is_read(archive, sounds, prepared)
 
 def test_values_of_any_kind_in_the_json_file_are_told(archive, sounds, prepared):
     wrong = [rows()[0] | {"split": ["train"], "audio_filename": f"{n}.wav"} for n in range(2)]
-    archive.json("maestro-v2.0.0.json", [*rows(), *wrong])
+    incomplete = {name: rows()[0][name] for name in ("split", "audio_filename")}
+    archive.json("maestro-v2.0.0.json", [*rows(), *wrong, "no row", incomplete])
 
     _, refused = prepared(Maestro)
 
-    assert refused == {f"{n}.wav": "unknown split: ['train']" for n in range(2)}
+    unknown = {f"{n}.wav": "unknown split: ['train']" for n in range(2)}
+    damaged = {f"line {n} of the table": "damaged line of the table" for n in (7, 8)}
+    assert refused == unknown | damaged
 
 
 def test_damaged_tables_are_refused_as_a_whole(archive):

@@ -22,7 +22,11 @@ def original(archive):
         path = f"{piano}/MUS/{stem(piano, piece)}"
         archive.wav(f"{path}.wav", rate=44100, channels=2)
         archive.text(
-            f"{path}.txt", "OnsetTime\tOffsetTime\tMidiPitch", "0.1\t0.4\t60", "0.2\t0.6\t64"
+            f"{path}.txt",
+            "OnsetTime\tOffsetTime\tMidiPitch",
+            "0.1\t0.4\t60",
+            "0.2\t0.6\t64",
+            "0.3\t0.3\t67",  # without length: never heard
         )
     archive.wav("AkPnBcht/ISOL/NO/MAPS_ISOL_NO_F_S0_M23_AkPnBcht.wav")
 
@@ -41,6 +45,7 @@ def test_the_disklaviers_are_the_test_and_their_pieces_are_not_trained_on(
     assert tested == {"bk_xmas1", "ty_mai"}
     others = {one.facts["piece"] for s in ("train", "valid") for one in corpus.recordings(s)}
     assert others == {"alb_se3", "chpn_op7_1"}
+    assert all(one.group == one.facts["piece"] for one in corpus.recordings())
     assert corpus.labels == ["AkPnBcht", "ENSTDkAm", "ENSTDkCl", "StbgTGd2"]
 
 
