@@ -61,7 +61,7 @@ def write(path, audio, rate=RATE, **kind):
     return path
 
 
-def inner(values, frames=6):
+def inner(values, frames=16):
     return values[:, frames:-frames]
 
 
@@ -171,7 +171,7 @@ def test_loudness_is_the_a_weighted_level():
     axes, _ = drawn(sine(1000.0, amplitude=0.1), "loudness")
 
     (line,) = axes["loudness"].lines
-    assert line.get_ydata()[6:-6] == pytest.approx(-23.01, abs=0.1)
+    assert line.get_ydata()[16:-16] == pytest.approx(-23.01, abs=0.1)
 
 
 def test_the_waveform_reaches_its_extremes_in_whichever_column():

@@ -25,7 +25,8 @@ from typica.signal.weighting import a_weighted_db
 
 WINDOW_S = 0.05  # about which the window lasts: partials of a low voice apart, syllables too
 SHORTEST = 32  # samples of a window, for clicks
-OVERLAP = 4
+OVERLAP, CLOSEST = 4, 16  # hops in a window; of short audio more, so that its picture is fine
+FEW = 500  # frames
 BANDS = (80, 40, 20, 10, 5)  # of the mel spectrum: as many as the window can tell apart
 PER_OCTAVE = 36
 HIGHEST_RATE = 22_050  # of the constant-Q spectrum: its octaves end where notes do
@@ -75,7 +76,10 @@ def sizes_of(samples: int, rate: int) -> Sizes:
     usual = 2 ** round(math.log2(rate * WINDOW_S))
     short = 2 ** int(math.log2(max(samples, OVERLAP) / OVERLAP))
     window = max(SHORTEST, min(usual, short))
-    return Sizes(window, window // OVERLAP)
+    hop = window // OVERLAP
+    while samples < FEW * hop and hop > window // CLOSEST:
+        hop //= 2
+    return Sizes(window, hop)
 
 
 class Analysis:
