@@ -844,6 +844,26 @@ def test_a_parametrized_module_is_left_alone_until_torch_has_its_class_back():
     set_param(layer, "weight", exp(learn(5, 4)))
 
 
+def test_a_module_of_a_class_derived_from_ours_is_left_alone():
+    layer = nn.Linear(4, 5)
+    set_param(layer, "weight", softplus(learn(5, 4)))
+    before, ours = layer.weight, type(layer)
+    layer.__class__ = type("Sharded", (ours,), {})
+    message = r"Sharded\.weight: the module's class was changed to .*Sharded after its expressions"
+
+    for attempt in (
+        lambda: set_param(layer, "weight", learn(5, 4)),
+        lambda: remove(layer, "weight"),
+    ):
+        with pytest.raises(ExpressionError, match=message):
+            attempt()
+    assert torch.equal(layer.weight, before)
+
+    layer.__class__ = ours
+    remove(layer, "weight")
+    assert torch.equal(layer.weight, before)
+
+
 def test_a_bag_that_changes_its_weight_in_place_is_refused():
     with pytest.raises(ExpressionError, match="EmbeddingBag.weight: max_norm"):
         set_param(nn.EmbeddingBag(4, 5, max_norm=1.0), "weight", exp(learn(4, 5)))

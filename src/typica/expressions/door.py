@@ -31,7 +31,7 @@ def check_module(module: nn.Module, name: str) -> None:
             f"{label} is lazy and has no shape yet: call the module once to materialise it"
             " before set_param"
         )
-    check_parametrized(module, name)
+    check_class(module, name)
     if f"{name}_g" in module._parameters and name not in module._parameters:
         raise ExpressionError(
             f"{label} has torch's old weight norm: remove_weight_norm first, then normalised()"
@@ -64,16 +64,22 @@ def check_changes(module: nn.Module, name: str, label: str) -> None:
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
-def check_parametrized(module: nn.Module, name: str) -> None:
-    """Raise if torch's parametrize has a hand in a module's class: theirs must be the topmost.
+def check_class(module: nn.Module, name: str) -> None:
+    """Raise if others have derived a module's class from ours: theirs must be undone first.
 
     Raises:
-        ExpressionError: It has.
+        ExpressionError: They have: torch's parametrize, or FSDP.
     """
     if parametrize.is_parametrized(module):
         raise ExpressionError(
             f"{type(module).__name__}.{name}: the module has a torch parametrization, of"
             f" {', '.join(module.parametrizations)}: parametrize.remove_parametrizations first"  # type: ignore[arg-type]
+        )
+    if any("_expressions" in vars(base) for base in type(module).__mro__[1:]):
+        derived = f"{type(module).__module__}.{type(module).__qualname__}"
+        raise ExpressionError(
+            f"{type(module).__name__}.{name}: the module's class was changed to {derived} after"
+            " its expressions were set: undo that first"
         )
 
 

@@ -12,11 +12,11 @@ from typica.core.errors import ExpressionError
 from typica.expressions.classes import become, expressed, expression_names, original_class
 from typica.expressions.door import (
     check_changes,
+    check_class,
     check_cycle,
     check_formula,
     check_kind,
     check_module,
-    check_parametrized,
     check_value,
 )
 from typica.expressions.expression import Expression, Learnt, from_array, refuse_snapshot
@@ -116,13 +116,9 @@ def remove(
         raise ExpressionError(f'keep must be "value" or "leaves", got {keep!r}')
     module, name = owner_of(module, name)
     formula = _formula(module, name)
-    check_parametrized(module, name)
-    others = referring(module, name) if keep == "leaves" else []
-    if others:
-        raise ExpressionError(
-            f"{formula.label} is referred to by {', '.join(other.label for other in others)}:"
-            " remove that first, or keep the value"
-        )
+    check_class(module, name)
+    if keep == "leaves":
+        _check_unreferred(module, name, formula)
     # Whoever calls may have switched gradients off: the baked parameter is to be trained.
     with torch.inference_mode(False), torch.enable_grad():
         value = formula.evaluate()
@@ -130,13 +126,7 @@ def remove(
     names = tuple(other for other in expression_names(module) if other != name)
     plain = original_class(module)
     become(module, expressed(plain, names) if names else plain)
-    if "buffer" in formula.was:
-        baked = _baked(value) if keep == "value" else None
-        module.register_buffer(name, baked, persistent=formula.was == "buffer")
-    elif keep == "value":
-        module.register_parameter(name, nn.Parameter(_baked(value), value.requires_grad))
-    elif formula.was == "parameter":
-        module.register_parameter(name, None)
+    _register(module, name, value if keep == "value" else None, formula.was)
     _in_order(module)
     tie_to(module, name)
     return formula.expression
@@ -268,6 +258,26 @@ def _tag(module: nn.Module, name: str, tags: dict[str, bool]) -> None:
             if "trainable" in tags or not leaf.settled:
                 leaf.parameter.requires_grad_(tags.get("trainable", True))
             leaf.settled = place
+
+
+def _check_unreferred(module: nn.Module, name: str, formula: Formula) -> None:
+    others = [other.label for other in referring(module, name)]
+    if others:
+        raise ExpressionError(
+            f"{formula.label} is referred to by {', '.join(others)}: remove that first, or keep"
+            " the value"
+        )
+
+
+def _register(module: nn.Module, name: str, value: Tensor | None, was: Was) -> None:
+    """Register what takes the place of an expression: its value, or nothing."""
+    if "buffer" in was:
+        baked = None if value is None else _baked(value)
+        module.register_buffer(name, baked, persistent=was == "buffer")
+    elif value is not None:
+        module.register_parameter(name, nn.Parameter(_baked(value), value.requires_grad))
+    elif was == "parameter":
+        module.register_parameter(name, None)
 
 
 def _formula(module: nn.Module, name: str) -> Formula:
