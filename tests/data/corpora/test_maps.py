@@ -74,7 +74,7 @@ def test_the_copy_in_flac_is_read_with_velocities(archive, prepared, recordings)
     assert corpus.notes(found).velocity.tolist() == [77]
 
 
-@pytest.mark.parametrize("line", ["0.1\t0.4", "0.1\t0.4\tC4", "nan\t0.4\t60"])
+@pytest.mark.parametrize("line", ["0.1\t0.4", "0.1\t0.4\t60\t80", "0.1\t0.4\tC4", "nan\t0.4\t60"])
 def test_damaged_notes_are_told(archive, original, prepared, line):
     path = f"ENSTDkCl/MUS/{stem('ENSTDkCl', 'ty_mai')}"
     archive.text(f"{path}.txt", "OnsetTime\tOffsetTime\tMidiPitch", line)
