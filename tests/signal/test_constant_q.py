@@ -86,6 +86,17 @@ def test_gradients_go_through_both_ways():
     assert torch.allclose(back, 2 * audio.detach(), atol=1e-10)
 
 
+def test_windows_first_asked_for_in_inference_mode_serve_training_too():
+    transform = ConstantQ(8000, per_octave=4, lowest=300.0)
+    audio = noise(500).requires_grad_()
+
+    with torch.inference_mode():
+        transform.encode(audio)
+    (slope,) = torch.autograd.grad(transform.encode(audio).abs().sum(), audio)
+
+    assert bool(slope.isfinite().all())
+
+
 def test_a_hop_that_would_lose_something_is_refused():
     with pytest.raises(ConfigError, match="every 16 samples or oftener; got hop=64"):
         ConstantQ(16000, per_octave=12, hop=64)

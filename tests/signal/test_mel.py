@@ -77,6 +77,29 @@ def test_bands_beyond_half_the_rate_are_refused():
         mel_filters(8000, high=5000.0)
 
 
+@pytest.mark.parametrize("bands", [0, -1])
+def test_no_bands_are_refused(bands):
+    with pytest.raises(ConfigError, match=f"at least 1 mel band; got bands={bands}"):
+        mel_filters(16000, bands=bands)
+
+
+def test_another_mel_is_refused_with_the_nearest():
+    with pytest.raises(ConfigError, match="no mel 'hkt': did you mean 'htk'"):
+        mel_filters(16000, formula="hkt")
+
+
+@pytest.mark.parametrize("formula", ["slaney", "htk"])
+def test_filters_first_asked_for_in_inference_mode_serve_training_too(formula):
+    audio = torch.randn(3000, requires_grad=True)
+    sizes = {"rate": 16000, "bands": 33, "window": 512, "formula": formula}
+
+    with torch.inference_mode():
+        mel_spectrogram(audio, **sizes)
+    (slope,) = torch.autograd.grad(mel_spectrogram(audio, **sizes).sum(), audio)
+
+    assert bool(slope.isfinite().all())
+
+
 @pytest.mark.parametrize("power", [1.0, 2.0])
 def test_the_inverse_has_the_mel_spectrum_that_was_given(power):
     time = torch.arange(8000, dtype=torch.float64) / 16000

@@ -37,6 +37,13 @@ def test_each_channel_of_each_example_is_resampled_by_itself():
     assert torch.allclose(result[1, 2], resample(audio[1, 2], 8000, 16000), atol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(2, 0), (0, 500)])
+def test_where_there_is_nothing_nothing_comes(shape):
+    result = resample(torch.zeros(shape), 8000, 16000)
+
+    assert result.shape == (shape[0], 2 * shape[1])
+
+
 def test_the_same_rate_changes_nothing():
     audio = torch.randn(1, 1, 50, generator=torch.Generator().manual_seed(0))
 

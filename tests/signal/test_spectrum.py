@@ -82,6 +82,20 @@ def test_in_single_precision_the_inverse_is_exact_to_a_millionth():
     assert (back - audio).abs().max() < 1e-6
 
 
+@pytest.mark.parametrize(
+    ("hop", "length", "within"),
+    [(400, 5999, 3e-6), (512, 5120, 1e-6), (512, 5119, 1e-2)],
+    ids=["less than half", "half, to a multiple of it", "half, to a sample before"],
+)
+def test_the_last_samples_are_as_exact_as_the_windows_that_see_them(hop, length, within):
+    audio = 0.3 * noise(length).float()
+
+    error = (istft(stft(audio, hop=hop), length=length, hop=hop) - audio).abs()
+
+    assert float(error.max()) < within
+    assert float(error[:4864].max()) < 1e-6  # what half a window sees well
+
+
 def test_a_spectrum_made_consistent_once_is_so_for_good():
     spectrum = torch.complex(noise(513, 20), noise(513, 20, seed=1))
 

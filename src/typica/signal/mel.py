@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from typica.core.errors import ConfigError, ShapeError
+from typica.core.errors import ConfigError, ShapeError, did_you_mean
 from typica.signal.spectrum import HOP, WINDOW, magnitude
 
 Formula = Literal["slaney", "htk"]
@@ -70,8 +70,15 @@ def mel_filters(
         Shape (bands, window // 2 + 1), float32; not to be changed in place, for it is kept.
 
     Raises:
-        ConfigError: The frequencies are out of order, or a band is too narrow to hold a bin.
+        ConfigError: The frequencies are out of order, a band is too narrow to hold a bin, or
+            there are no bands or no such mel.
     """
+    if bands < 1:
+        raise ConfigError(f"a mel spectrum has at least 1 mel band; got bands={bands}")
+    if formula not in get_args(Formula):
+        raise ConfigError(
+            f"there is no mel {formula!r}: {did_you_mean(formula, get_args(Formula))}"
+        )
     high = rate / 2 if high is None else high
     if not 0 <= low < high <= rate / 2:
         raise ConfigError(f"mel bands must lie within 0 to {rate / 2} Hz; got {low} to {high}")

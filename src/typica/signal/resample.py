@@ -26,6 +26,9 @@ def resample(audio: Tensor, rate: int, target: int) -> Tensor:
     """
     import torch  # here, so that preparing a corpus needs no torch
 
+    if not audio.numel():
+        time = (2 * audio.shape[-1] * target + rate) // (2 * rate)
+        return audio.new_zeros(*audio.shape[:-1], time).float()
     flat = audio.detach().to("cpu", torch.float32).reshape(-1, audio.shape[-1])
     if rate != target:
         flat = torch.from_numpy(soxr.resample(flat.T.numpy(), rate, target, QUALITY)).T

@@ -51,7 +51,9 @@ def istft(spectrum: Tensor, *, length: int, window: int = WINDOW, hop: int = HOP
 
     x[n] = sum_m w[n - m hop] x_m[n] / sum_m w[n - m hop]^2, with x_m the inverse transform of
     frame m. It undoes `stft` to rounding as the denominator vanishes nowhere for a hop of at
-    most half a window.
+    most half a window. At just half a window, the very last samples of audio whose length is no
+    multiple of the hop are seen by the edge of one window alone: in float32 they may come back
+    wrong by a few thousandths.
 
     Source: Griffin and Lim 1984, equation 6.
 
