@@ -80,6 +80,21 @@ def test_the_loss_is_the_bound_in_nats_a_sample():
     torch.testing.assert_close(loss.double(), -model.log_prob(x).mean() / 32, atol=1e-5, rtol=1e-5)
 
 
+def test_what_lies_in_the_context_is_not_scored():
+    model, x = hierarchy([2], [2]), sound(2, 48)
+    loss = model.likelihood_loss({"audio": x, "context": 16})["nll"]
+
+    expected = torch.zeros(())
+    heights = zip(model.hops, reversed(model.levels), reversed(model.read(x)), strict=True)
+    told = [
+        coder.tell(codes) for coder, codes in zip(model.coders, model.read(x)[-2::-1], strict=True)
+    ]
+    for (hop, level, symbols), condition in zip(heights, [*told, None], strict=True):
+        log_prob = level.conditionals(level.render(symbols), condition).log_prob(symbols)
+        expected = expected - log_prob[:, 16 // hop :].sum() / 2 / 32
+    torch.testing.assert_close(loss, expected)
+
+
 def test_the_bound_never_exceeds_the_likelihood():
     """Of two samples of a bit each, all sounds and all codes are listed."""
     model = hierarchy([1], codes=2, bits=1)
@@ -172,11 +187,11 @@ def test_drawing_goes_down_the_levels_and_streams_in_engines():
 
 
 def test_what_follows_from_the_level_below_is_not_set():
-    with pytest.raises(ConfigError, match=r"autoencoders\[1\].bits follows from the level below"):
+    with pytest.raises(ConfigError, match=r"autoencoders\[1\].bits follows from other settings"):
         hierarchy_with(second={"bits": 4})
     with pytest.raises(ConfigError, match="must be a power of two"):
         hierarchy([2], codes=12)
-    with pytest.raises(ConfigError, match="must make codes, as vqvae does"):
+    with pytest.raises(ConfigError, match="system=wavenet will not do there: take vqvae"):
         hierarchy([2], autoencoders=[dict(WAVENET)])
     with pytest.raises(ConfigError, match="at least one autoencoder"):
         hierarchy([2], autoencoders=[])

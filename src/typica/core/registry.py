@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module, resources
 from pathlib import Path
@@ -87,6 +88,36 @@ def from_settings(name: str, settings: dict[str, Any], where: str = "model") -> 
     """Build a system from the settings of its model, which the user typed under `where`."""
     model_class = find(name)
     return model_class(model_class.config_type.from_dict(settings, where))
+
+
+def within(
+    table: Mapping[str, Any], where: str, own: Mapping[str, Any], kind: type, like: str
+) -> Any:
+    """Build a system that another names in its configuration.
+
+    Args:
+        table: Its name as "system", and settings of its model.
+        where: What the user typed the table under, such as "model.prior".
+        own: Settings that follow from those of the other system, and may not be given.
+        kind: What it must be.
+        like: A system that is such, to be named in the error.
+
+    Raises:
+        ConfigError: There is no such system, it is of another kind, or a setting is not as it must
+            be.
+    """
+    settings = {name: value for name, value in table.items() if name != "system"}
+    name = table.get("system")
+    if name not in names():
+        hint = did_you_mean(str(name), names())
+        raise ConfigError(f"{where}.system must name a system, got {name!r}: {hint}")
+    if not issubclass(find(name), kind):
+        raise ConfigError(f"{where}.system={name} will not do there: take {like}")
+    for setting in settings.keys() & own.keys():
+        raise ConfigError(f"{where}.{setting} follows from other settings: leave it out")
+    built = from_settings(name, settings | dict(own), where=where)
+    assert isinstance(built, kind)
+    return built
 
 
 def _check(name: str) -> None:

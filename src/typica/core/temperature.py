@@ -75,7 +75,7 @@ def most_likely(distribution: Distribution) -> Tensor:
     best, found = None, None
     for some in values.split(LISTED_AT_ONCE):
         log_prob, index = distribution.log_prob(some).max(0)
-        value = some.flatten()[index]
+        value = some.expand(len(some), *distribution.batch_shape).gather(0, index[None])[0]
         if best is None or found is None:
             best, found = log_prob, value
         else:

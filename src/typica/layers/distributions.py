@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, Normal, constraints
 
-from typica.core.randomness import Randomness, draw_index, normals_like, uniforms_like
+from typica.core.randomness import Randomness, draw, draw_index, normals_like, uniforms_like
+from typica.core.temperature import tempered
 
 
 class Levels(Categorical):
@@ -54,6 +55,45 @@ class Amplitude(Normal):
     def tempered(self, temperature: float) -> Amplitude:
         """Return it at a temperature, which is on the variance; draws are clipped as before."""
         return Amplitude(self.loc, self.scale * temperature**0.5)
+
+
+class Refined(Distribution):
+    """Levels of which the most significant bits are known: a distribution over the others.
+
+    Args:
+        last: Over the least significant bits.
+        first: The most significant ones, of its batch shape, int64.
+        bits: Number of the others.
+    """
+
+    arg_constraints: dict[str, constraints.Constraint] = {}
+    has_enumerate_support = True
+
+    def __init__(self, last: Distribution, first: Tensor, bits: int) -> None:
+        super().__init__(last.batch_shape, validate_args=False)
+        self.last, self.first, self.bits = last, first, bits
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the log-probability of levels, in nats; -inf where the first bits are others."""
+        value = value.long()
+        last = self.last.log_prob(value & ((1 << self.bits) - 1))
+        return last.where(value >> self.bits == self.first, -math.inf)
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """Return the levels that there may be, (2 ** bits,) + batch shape."""
+        last = torch.arange(1 << self.bits, device=self.first.device)
+        return self._whole(last.view(-1, *(1 for _ in self.batch_shape)))
+
+    def draw(self, generator: Randomness = None) -> Tensor:
+        """Draw levels, int64."""
+        return self._whole(draw(self.last, generator))
+
+    def tempered(self, temperature: float) -> Refined:
+        """Return it at a temperature, which is on the last bits."""
+        return Refined(tempered(self.last, temperature), self.first, self.bits)
+
+    def _whole(self, last: Tensor) -> Tensor:
+        return (self.first << self.bits) + last
 
 
 class DiscretisedLogisticMixture(Distribution):

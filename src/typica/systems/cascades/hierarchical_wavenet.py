@@ -197,9 +197,10 @@ def _autoencoders(tables: Sequence[Mapping[str, Any]]) -> Iterator[DiscreteAutoe
     below: DiscreteAutoencoder | None = None
     for number, table in enumerate(tables):
         where = f"model.autoencoders[{number}]"
-        built = _build(table, where, {} if below is None else _of_codes(below.codes, where))
-        if not isinstance(built, DiscreteAutoencoder):
-            raise ConfigError(f"{where}.system must make codes, as vqvae does")
+        own = {} if below is None else _of_codes(below.codes, where)
+        built: DiscreteAutoencoder = registry.within(
+            table, where, own, DiscreteAutoencoder, "vqvae"
+        )
         if built.needs:
             raise ConfigError(f"{where} is told {', '.join(built.needs)}: a hierarchy is not")
         below = built
@@ -207,9 +208,12 @@ def _autoencoders(tables: Sequence[Mapping[str, Any]]) -> Iterator[DiscreteAutoe
 
 
 def _prior(table: Mapping[str, Any], codes: int) -> AutoregressiveModel:
-    built = _build(table, "model.prior", _of_codes(codes, "model.prior"))
-    if not isinstance(built, AutoregressiveModel) or built.needs:
-        raise ConfigError("model.prior must be an autoregressive system that is told nothing")
+    own = _of_codes(codes, "model.prior")
+    built: AutoregressiveModel = registry.within(
+        table, "model.prior", own, AutoregressiveModel, "wavenet"
+    )
+    if built.needs:
+        raise ConfigError(f"model.prior is told {', '.join(built.needs)}: a hierarchy is not")
     return built
 
 
@@ -218,10 +222,3 @@ def _of_codes(codes: int, where: str) -> dict[str, Any]:
     if codes & (codes - 1):
         raise ConfigError(f"{where} models {codes} codes: they must be a power of two")
     return {"quantiser": "codes", "bits": codes.bit_length() - 1}
-
-
-def _build(table: Mapping[str, Any], where: str, own: Mapping[str, Any]) -> nn.Module:
-    settings = {name: value for name, value in table.items() if name != "system"}
-    for name in settings.keys() & own.keys():
-        raise ConfigError(f"{where}.{name} follows from the level below: leave it out")
-    return registry.from_settings(table.get("system", ""), settings | dict(own), where=where)

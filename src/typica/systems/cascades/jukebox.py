@@ -27,6 +27,7 @@ from typica.core.errors import ConfigError, ShapeError
 from typica.core.model import AutoregressiveModel, StreamingModel
 from typica.core.phase import Batch, Phase
 from typica.core.randomness import Randomness
+from typica.core.telling import RetoldModel
 from typica.layers.codebook import Coded, VectorQuantiser
 
 CODES = "codes"  # what a transformer calls the frames of the codes above it
@@ -252,13 +253,14 @@ class Tokens(Cascade):
         ][::-1]
         bits = config.codes.bit_length() - 1
         own = {"quantiser": CODES, "bits": bits}
-        self.prior = _transformer(config.prior, "model.prior", own)
+        kind, like = RetoldModel, "sparse_transformer"
+        self.prior = registry.within(config.prior, "model.prior", own, kind, like)
         told = [
             own | {"local": CODES, "local_channels": config.told_channels, "hop": ratio}
             for ratio in self.ratios
         ]
         self.upsamplers = nn.ModuleList(
-            _transformer(table, f"model.upsamplers[{number}]", told[number])
+            registry.within(table, f"model.upsamplers[{number}]", told[number], kind, like)
             for number, table in enumerate(config.upsamplers)
         )
         self.tellers = nn.ModuleList(Teller(config) for _ in self.ratios)
@@ -397,15 +399,3 @@ def _reach(dilations: int, halvings: int) -> int:
     for halving in range(halvings):
         codes += (dilations + 1) / (1 << halving)
     return math.ceil(codes) + 1
-
-
-def _transformer(
-    table: Mapping[str, Any], where: str, own: Mapping[str, Any]
-) -> AutoregressiveModel:
-    settings = {name: value for name, value in table.items() if name != "system"}
-    for name in settings.keys() & own.keys():
-        raise ConfigError(f"{where}.{name} follows from model's settings: leave it out")
-    built = registry.from_settings(table.get("system", ""), settings | dict(own), where=where)
-    if not isinstance(built, AutoregressiveModel):
-        raise ConfigError(f"{where}.system must be autoregressive, as sparse_transformer is")
-    return built

@@ -1,0 +1,311 @@
+"""Depth upscaling of sound: the most significant bits by one model, the others given all of these.
+
+Source: Menick and Kalchbrenner, 2018, https://arxiv.org/abs/1812.01608, section 3.3, where it is
+done to images. p(x) = p(first bits) p(last bits | first bits): the model of the last bits hears
+the first ones of the future too. Nothing is left out of the sum, so the likelihood is exact.
+Departs from it: the first bits stand for themselves and pass a stack of convolutions, for they are
+sound already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from typica.core import registry
+from typica.core.cascade import Cascade, Told
+from typica.core.condition import Condition, Need, Track, check_condition
+from typica.core.config import Config
+from typica.core.engine_state import pick_streams
+from typica.core.errors import ConfigError, ShapeError
+from typica.core.model import AutoregressiveModel, ExplicitModel
+from typica.core.phase import Batch, Phase
+from typica.core.telling import RetoldModel
+from typica.layers.distributions import Refined
+from typica.signal.quantise import Quantiser, QuantiserName, quantiser
+
+CODES = "codes"  # what the model of the last bits is told
+
+
+@dataclass(frozen=True)
+class BitDepthConfig(Config):
+    """Two systems, and which bits of a sample are whose.
+
+    Attributes:
+        quantiser: How amplitudes become levels.
+        bits: Of a sample, in all.
+        first_bits: The most significant of them, which come first; `bits` leaves none for later.
+        first: The system that models them.
+        last: The system that models the others.
+        told_channels: Width of what it is told of the first bits.
+        told_layers: Residual blocks between these and that, with dilations 1, 2, 4, ...
+        block: Samples whose first bits are drawn at once.
+    """
+
+    quantiser: QuantiserName = "linear"
+    bits: int = 16
+    first_bits: int = 8
+    first: Mapping[str, Any] = field(default_factory=lambda: {"system": "wavenet"})
+    last: Mapping[str, Any] = field(default_factory=lambda: {"system": "wavenet"})
+    told_channels: int = 32
+    told_layers: int = 4
+    block: int = 64
+
+    def __post_init__(self) -> None:
+        self.check_at_least(1, "told_channels", "block")
+        self.check_at_least(0, "told_layers")
+        quantiser(self.quantiser, self.bits)
+        if not 1 <= self.first_bits <= self.bits:
+            raise ConfigError(
+                f"model.first_bits must be from 1 to model.bits={self.bits}, got {self.first_bits}"
+            )
+
+    @property
+    def last_bits(self) -> int:
+        """Bits of a sample that come last."""
+        return self.bits - self.first_bits
+
+
+class BitDepth(Cascade, ExplicitModel):
+    """See the module's docstring."""
+
+    config_type = BitDepthConfig
+    config: BitDepthConfig
+
+    def __init__(self, config: BitDepthConfig) -> None:
+        super().__init__(config)
+        self.quantiser = quantiser(config.quantiser, config.bits)
+        own = {"quantiser": CODES, "bits": config.first_bits}
+        self.first = FirstBits(config, _within(config.first, "model.first", own))
+        self.last = None
+        if config.last_bits:
+            own = {"quantiser": CODES, "bits": config.last_bits, "local": CODES, "hop": 1}
+            own |= {"local_channels": config.told_channels, "upsampling": "repeat"}
+            self.last = LastBits(config, _within(config.last, "model.last", own))
+            self.teller = Teller(config)
+
+    @property
+    def levels(self) -> Sequence[AutoregressiveModel]:
+        """See `Cascade.levels`."""
+        return [self.first] if self.last is None else [self.first, self.last]
+
+    @property
+    def telling(self) -> Sequence[Told]:
+        """See `Cascade.telling`."""
+        if self.last is None:
+            return []
+        return [Told(1, self.teller.reach, self.teller.reach, self.config.block)]
+
+    @property
+    def context(self) -> int:
+        """See `Model.context`: of the longer of the two receptive fields."""
+        return max(level.context for level in self.levels)
+
+    @property
+    def base_measure(self) -> str:
+        """See `ExplicitModel.base_measure`."""
+        return self.quantiser.name
+
+    def read(self, x: Tensor) -> list[Tensor]:
+        """See `Cascade.read`: the first bits, and whole levels."""
+        return [level.symbols(x) for level in self.levels]
+
+    def tell(self, level: int, codes: Tensor) -> Condition:
+        """See `Cascade.tell`: the first bits as they are, and what the convolutions say of them."""
+        return {CODES: Track(torch.cat([codes[:, None].float(), self.teller(codes)], 1), 1.0)}
+
+    def log_prob(self, x: Tensor, condition: Condition | None = None) -> Tensor:
+        """See `ExplicitModel.log_prob`; exact."""
+        check_condition(condition, self.needs, len(x))
+        return torch.stack(self.parts(x)).sum(0)
+
+    def parts(self, x: Tensor) -> list[Tensor]:
+        """Return what the first bits and the others add to `log_prob`, each (batch,), in nats."""
+        first = self.first.log_prob(x)
+        if self.last is None:
+            return [first]
+        return [first, self.last.log_prob(x, self.tell(1, self.first.symbols(x)))]
+
+    def phases(self) -> Sequence[Phase]:
+        """One for the first bits and one for the others: neither learns from the other."""
+        turns = [Phase("first", list(self.first.parameters()), partial(self.loss, 0))]
+        if self.last is not None:
+            own = [*self.last.parameters(), *self.teller.parameters()]
+            turns.append(Phase("last", own, partial(self.loss, 1)))
+        return turns
+
+    def loss(self, level: int, batch: Batch) -> dict[str, Tensor]:
+        """Return the nats a sample of the first bits, or of the others."""
+        told = self.tell(1, self.first.symbols(batch["audio"])) if level else None
+        seen = {name: value for name, value in batch.items() if name != "condition"}
+        if told is not None:
+            seen["condition"] = told
+        return self.levels[level].likelihood_loss(seen)
+
+    def likelihood_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the nats a sample of all bits."""
+        terms = [self.loss(level, batch)["nll"] for level in range(len(self.levels))]
+        return {"nll": torch.stack(terms).sum()}
+
+
+class _Bits(AutoregressiveModel):
+    """A model of some bits of each sample, by a system that models codes."""
+
+    config: BitDepthConfig
+
+    def __init__(self, config: BitDepthConfig, inner: AutoregressiveModel) -> None:
+        super().__init__(config)
+        self.inner, self.quantiser = inner, quantiser(config.quantiser, config.bits)
+
+    @property
+    def context(self) -> int:
+        """See `Model.context`."""
+        return self.inner.context
+
+    @property
+    def base_measure(self) -> str:
+        """See `ExplicitModel.base_measure`."""
+        return self.quantiser.name
+
+    @property
+    def initial(self) -> float:
+        """See `AutoregressiveModel.initial`: silence."""
+        return self.symbols(torch.zeros(1, 1, 1)).item()
+
+
+class FirstBits(_Bits):
+    """The most significant bits of each sample; rendered, in the middle of what they span."""
+
+    @property
+    def state_types(self) -> tuple[type, ...]:
+        """See `AutoregressiveModel.state_types`."""
+        return self.inner.state_types
+
+    def symbols(self, x: Tensor) -> Tensor:
+        """See `AutoregressiveModel.symbols`."""
+        return _levels(x, self.quantiser) >> self.config.last_bits
+
+    def render(self, symbols: Tensor) -> Tensor:
+        """See `AutoregressiveModel.render`."""
+        span = 1 << self.config.last_bits
+        return self.quantiser.decode(symbols * span + span // 2)[:, None]
+
+    def start(self, count: int, condition: Condition | None = None) -> Any:
+        """See `AutoregressiveModel.start`."""
+        return self.inner.start(count, condition)
+
+    def advance(self, previous: Tensor, state: Any) -> tuple[Distribution, Any]:
+        """See `AutoregressiveModel.advance`."""
+        return self.inner.advance(previous, state)
+
+
+class LastState(NamedTuple):
+    """What a model of the last bits remembers.
+
+    Attributes:
+        inner: State of the system within.
+        first: The first bits that it was told, (batch, samples).
+        read: Number of samples read.
+        told_from: Sample at which `first` begins.
+    """
+
+    inner: Any
+    first: Tensor
+    read: int = 0
+    told_from: int = 0
+
+    def pick(self, rows: Sequence[int]) -> LastState:
+        """Return the same of some sequences."""
+        inner = pick_streams(self.inner, rows, len(self.first))
+        return self._replace(inner=inner, first=self.first[list(rows)])
+
+
+class LastBits(_Bits, RetoldModel):
+    """Whole levels, of which the first bits are told: what is drawn are the others."""
+
+    @property
+    def needs(self) -> Mapping[str, Need]:
+        """See `Model.needs`: the first bits, and what is said of them."""
+        return {CODES: Need(1 + self.config.told_channels, 1)}
+
+    @property
+    def state_types(self) -> tuple[type, ...]:
+        """See `AutoregressiveModel.state_types`."""
+        return LastState, *self.inner.state_types
+
+    def symbols(self, x: Tensor) -> Tensor:
+        """See `AutoregressiveModel.symbols`."""
+        return _levels(x, self.quantiser)
+
+    def render(self, symbols: Tensor) -> Tensor:
+        """See `AutoregressiveModel.render`."""
+        return self.quantiser.decode(symbols)[:, None]
+
+    def start(self, count: int, condition: Condition | None = None) -> LastState:
+        """See `AutoregressiveModel.start`."""
+        check_condition(condition, self.needs, count)
+        first, told = _split(cast(Condition, condition)[CODES])
+        return LastState(self.inner.start(count, told), first)
+
+    def retell(self, state: LastState, told: Condition, past: int = 0) -> LastState:
+        """See `RetoldModel.retell`."""
+        first, inner = _split(told[CODES])
+        within = cast(RetoldModel, self.inner).retell(state.inner, inner, past)
+        return LastState(within, first, state.read, state.read - past)
+
+    def advance(self, previous: Tensor, state: LastState) -> tuple[Distribution, LastState]:
+        """See `AutoregressiveModel.advance`."""
+        last = previous.long() & ((1 << self.config.last_bits) - 1)
+        distribution, inner = self.inner.advance(last, state.inner)
+        begin, length = state.read - state.told_from, previous.shape[1]
+        first = state.first[:, begin : begin + length]
+        refined = Refined(distribution, first, self.config.last_bits)
+        return refined, state._replace(inner=inner, read=state.read + length)
+
+
+class Teller(nn.Module):
+    """From first bits (batch, time) to what is said of each sample, (batch, channels, time).
+
+    Attributes:
+        reach: Samples on either side that are heard.
+    """
+
+    def __init__(self, config: BitDepthConfig) -> None:
+        super().__init__()
+        self.codes, width = 1 << config.first_bits, config.told_channels
+        dilations = [2**layer for layer in range(config.told_layers)]
+        self.first = nn.Conv1d(1, width, 3, padding=1)
+        self.layers = nn.ModuleList(
+            nn.Conv1d(width, width, 3, dilation=one, padding=one) for one in dilations
+        )
+        self.reach = 1 + sum(dilations)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """See the class."""
+        amplitude = (2 * codes[:, None] + 1) / self.codes - 1
+        x = self.first(amplitude.to(self.first.weight))
+        for layer in self.layers:
+            x = x + torch.relu(layer(x))
+        return x
+
+
+def _levels(x: Tensor, own: Quantiser) -> Tensor:
+    if x.ndim != 3 or x.shape[1] != 1:
+        raise ShapeError(f"audio must have shape (batch, 1, time), got {tuple(x.shape)}")
+    return own.encode(x[:, 0])
+
+
+def _split(track: Track) -> tuple[Tensor, Condition]:
+    """Part a track into the first bits and what is said of them."""
+    return track.values[:, 0].long(), {CODES: track._replace(values=track.values[:, 1:])}
+
+
+def _within(table: Mapping[str, Any], where: str, own: Mapping[str, Any]) -> RetoldModel:
+    built: RetoldModel = registry.within(table, where, own, RetoldModel, "wavenet")
+    return built
