@@ -444,6 +444,17 @@ def test_a_stretch_of_a_piece_of_three_hours_is_shown(tmp_path):
     assert facts.duration_s == pytest.approx(onset.max() + 0.5, abs=0.01)
 
 
+@pytest.mark.parametrize(("lasts", "shown"), [(20, 20), (80, 80), (100, 60)])
+def test_a_score_is_shown_whole_unless_it_is_long(lasts, shown, tmp_path, monkeypatch):
+    monkeypatch.setattr("typica.actions.look.write_figure", lambda *_: None)
+    notes = Notes.of([Note(60, 0.0, 1.0), Note(62, lasts - 1.0, float(lasts))])
+    (tmp_path / "a.mid").write_bytes(encode_midi(notes))
+
+    (one,) = look([tmp_path / "a.mid"]).looks
+
+    assert (one.facts.start_s, one.facts.stop_s) == (0, pytest.approx(shown))
+
+
 def test_a_tune_is_drawn_as_it_is_played(tmp_path):
     (tmp_path / "a.abc").write_text(TUNE)
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Format = Literal["png", "svg", "pdf"]
 FORMATS: tuple[Format, ...] = ("png", "svg", "pdf")
 
-SOUND_S, SCORE_S = 10.0, 60.0  # that are shown unless the user says otherwise
+SOUND_S, SCORE_S = 10.0, 60.0  # that are shown of long files unless the user says otherwise
 LONGEST_S = 60.0  # of sound: more would show no partials, and memory grows with it
 
 
@@ -116,7 +116,7 @@ def look(
             stands if None, where each is called as its file with the kind's ending behind.
         kind: Of the pictures: that of `out`, or "png", if None.
         start_s: Seconds at which to begin.
-        seconds: How many to show: 10 of sound, 60 of scores, if None.
+        seconds: How many to show; if None, 10 of sound, and of a score all, or of a long one 60.
         panels: What to show of recordings, by names of `PANELS`; all where there are none.
         rate: Hertz to read recordings at; their own if None.
         tune: Which tune of an ABC file, counted from 1.
@@ -245,14 +245,20 @@ def _roll(
             f"cannot use {file}: nothing sounds at {wish.start_s:g} s and after: it lasts "
             f"{notes.duration_s:.2f} s"
         )
-    stop_s = min(wish.start_s + (wish.seconds or SCORE_S), notes.duration_s)
-    span = Span(wish.start_s, stop_s)
+    span = _span(wish, notes.duration_s)
     facts = ScoreFacts.of(performance, span, tune)
     remarks: tuple[str, ...] = ()
     if wish.panels != tuple(PANELS) or wish.rate:
         remarks = ("panels and rates are of recordings: of a score all is drawn",)
     name = ": ".join(filter(None, [_name(file), printable(tune.title if tune else "")]))
     return _Drawn(draw_roll(performance, span, name=name, about=facts.parts()), facts, remarks)
+
+
+def _span(wish: Wish, duration_s: float) -> Span:
+    """Return the stretch of a score to show: to its end, where hardly more would be left."""
+    rest_s = duration_s - wish.start_s
+    usual_s = rest_s if rest_s < 1.5 * SCORE_S else SCORE_S
+    return Span(wish.start_s, wish.start_s + min(wish.seconds or usual_s, rest_s))
 
 
 def _name(file: Path) -> str:

@@ -26,7 +26,8 @@ def look(
     seconds: Annotated[
         float | None,
         Option(
-            help="How many to show, at most 60 of sound.", show_default="10 of sound, 60 of scores"
+            help="How many to show, at most 60 of sound.",
+            show_default="10 of sound, 60 of long scores",
         ),
     ] = None,
     panels: Annotated[
