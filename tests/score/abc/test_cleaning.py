@@ -56,6 +56,19 @@ def test_what_does_not_sound_as_written_is_left_out():
     assert second == ("M:6/8 L:1/16 K:Emin E 3 |: G A B :: e f g || K:Gmaj (3:2:2 G 2 A =f :|")
 
 
+def body_of(text):
+    (typed,) = read_tunes(f"X:1\nM:2/4\nL:1/8\nK:G\n{text}")
+    return " ".join(clean(typed).tokens[3:])
+
+
+def test_what_mail_makes_of_a_line_s_end_sharpens_nothing():
+    assert body_of("AB cd |=20\nfd ef =\nfd ef |") == "A B c d | f d e f f d e f |"
+
+
+def test_a_fermata_over_a_bar_line_takes_no_time():
+    assert body_of("A2 D2 | D2 Hx :|\n d2 Hx z |]") == "A 2 D 2 | D 2 :| d 2 z z |]"
+
+
 def test_a_unit_that_is_not_given_is_the_usual_one():
     for meter, unit in (("6/8", "L:1/8"), ("2/4", "L:1/16"), ("C", "L:1/8"), ("none", "L:1/8")):
         (tune,) = read_tunes(f"X:1\nM:{meter}\nK:G\nG|")

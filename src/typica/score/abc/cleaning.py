@@ -123,7 +123,7 @@ def _music(body: str) -> list[str]:
     lines: list[str] = []
     run: list[str] = []
     for line in body.splitlines():
-        line = line.split("%")[0].strip()
+        line = line.split("%")[0].strip().removesuffix("=")  # what mail makes of a line's end
         if not _FIELD.match(line):
             run.append(line)
             continue
@@ -159,6 +159,8 @@ def _bare(music: str) -> str:
     if "&" in music:
         raise DataError("it has several voices")
     music = re.sub(r"y\d*", " ", music)  # a gap in the print
+    # A fermata over a bar line, written on a rest that is not seen.
+    music = re.sub(r"Hx(?=\s*[|:])", "", music)
     music = re.sub(_ORNAMENTS, "", music).replace("x", "z")
     music = re.sub(r"\((?!\d)|[-){}]", "", music)
     music = re.sub(r"(?<=[\^=_])\s+(?=[A-Ga-g])", "", music)
