@@ -1,0 +1,1 @@
+"""Converters from one kind of file to another, each saying what it lost."""
