@@ -24,6 +24,7 @@ from typica.core.config import Config
 from typica.core.errors import ConfigError
 from typica.core.model import AutoregressiveModel, ExplicitModel
 from typica.core.phase import Batch, Phase
+from typica.signal.quantise import Quantised, Quantiser
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,11 @@ class HierarchicalWaveNet(Cascade, ExplicitModel):
     def base_measure(self) -> str:
         """See `ExplicitModel.base_measure`."""
         return self.coders[0].base_measure
+
+    @property
+    def quantiser(self) -> Quantiser:
+        """How sound is heard."""
+        return cast(Quantised, self.coders[0]).quantiser
 
     def read(self, x: Tensor) -> list[Tensor]:
         """See `Cascade.read`; where the time is no multiple, each level ends in silence."""
