@@ -23,9 +23,10 @@ from typica.core import registry
 from typica.core.coder import DiscreteAutoencoder
 from typica.core.condition import Condition, Need, Track, check_condition
 from typica.core.config import Config
-from typica.core.errors import ConfigError, did_you_mean
+from typica.core.errors import ConfigError
 from typica.core.model import AutoregressiveModel
 from typica.core.phase import Batch
+from typica.core.telling import RetoldModel
 from typica.layers.codebook import ArgmaxQuantiser, Bottleneck, VectorQuantiser
 from typica.layers.jitter import Jitter
 from typica.signal.quantise import QuantiserName, quantiser
@@ -234,14 +235,6 @@ def decoder(config: VQVAEConfig) -> AutoregressiveModel:
     Raises:
         ConfigError: It is none that can be told frames, or a setting is not left to the VQ-VAE.
     """
-    settings = dict(config.decoder)
-    name = settings.pop("system", None)
-    if name not in registry.names():
-        hint = did_you_mean(str(name), registry.names())
-        raise ConfigError(f"model.decoder.system must name a system, got {name!r}: {hint}")
-    kind = registry.find(name)
-    if not issubclass(kind, AutoregressiveModel) or "dense" not in kind.conditioning:
-        raise ConfigError(f"model.decoder.system={name} cannot be told frames: take wavenet")
     own = {
         "local": CODES,
         "local_channels": config.modulator_channels,
@@ -250,12 +243,8 @@ def decoder(config: VQVAEConfig) -> AutoregressiveModel:
         "bits": config.bits,
         "labels": config.labels,
     }
-    for setting in settings.keys() & own.keys():
-        raise ConfigError(f"model.decoder.{setting} follows from model's settings: leave it out")
-    built = registry.from_settings(
-        name, {"upsampling": "repeat"} | settings | own, where="model.decoder"
-    )
-    assert isinstance(built, AutoregressiveModel)
+    table = {"upsampling": "repeat"} | dict(config.decoder)
+    built: RetoldModel = registry.within(table, "model.decoder", own, RetoldModel, "wavenet")
     return built
 
 
@@ -280,6 +269,18 @@ class Encoder(nn.Module):
         )
         self.last = nn.Conv1d(config.channels, outputs, 1)
         self.normalise = config.normalise
+        self._begin()
+
+    @torch.no_grad()
+    def _begin(self) -> None:
+        """Let an untrained encoder tell examples apart, so that they fall on many codes.
+
+        With torch's own first weights each layer halves what varies and keeps its biases: what
+        comes out lies in one place.
+        """
+        for layer in (*self.convolutions, self.last):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
 
     def forward(self, symbols: Tensor) -> Tensor:
         """Read a multiple of the hop."""
