@@ -1,7 +1,7 @@
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
+from torch.nn.utils import parametrize, prune
 
 from typica.core.errors import ExpressionError, ShapeError
 from typica.expressions import (
@@ -152,6 +152,25 @@ def test_a_parameter_of_ones_own_beside_statistics_is_none():
 
     assert torch.equal(layer.gain, torch.ones(3))
     assert layer.offset_expr.leaf0.grad is not None
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_torchs_tools_that_change_weights_leave_a_computed_one_as_it_is():
+    layer, norm = nn.Linear(2, 2), nn.BatchNorm1d(2)
+    set_param(layer, "weight", exp(learn_like(layer.weight)))
+    model, before = nn.Sequential(layer, nn.Linear(2, 2)), layer.weight
+
+    with pytest.raises((KeyError, TypeError)):
+        prune.l1_unstructured(layer, "weight", 0.5)
+    with pytest.raises(KeyError):
+        nn.utils.weight_norm(layer)
+    with pytest.raises(ExpressionError, match=r"cannot be assigned: .*remove\(module, 'weight'\)"):
+        nn.utils.fusion.fuse_linear_bn_eval(layer.eval(), norm.eval())
+    quantised = torch.ao.quantization.quantize_dynamic(model, {nn.Linear})
+
+    assert isinstance(quantised[1], torch.ao.nn.quantized.dynamic.Linear)
+    assert type(quantised[0]) is type(layer)
+    assert torch.equal(layer.weight, before)
 
 
 def test_leaves_on_different_devices_are_named():

@@ -167,7 +167,7 @@ def test_a_model_traced_ahead_of_time_is_the_eager_one(build):
 
 @pytest.mark.usefixtures("_fresh_compiler")
 @pytest.mark.filterwarnings("default")  # the compiler's own
-@pytest.mark.parametrize("build", [nested, mixed])
+@pytest.mark.parametrize("build", [nested, pytest.param(mixed, marks=pytest.mark.slow)])
 def test_a_compiled_model_is_the_eager_one(build):
     assert_compiled_is_eager(build, "inductor")
 
