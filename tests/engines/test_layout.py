@@ -5,17 +5,9 @@ import pytest
 import torch
 from gated_networks import CONFIGURATIONS, build
 
-from typica.engines.gated.layout import (
-    CHUNK,
-    PANEL,
-    UNUSED,
-    Layout,
-    lay_out,
-    pack_bfloat16,
-    pack_int8,
-    sizes,
-)
-from typica.engines.gated.memory import LINE, Pile, streaming
+from typica.engines.gated.layout import CHUNK, lay_out, sizes
+from typica.engines.memory import LINE, Pile, streaming
+from typica.engines.packing import PANEL, UNUSED, Layout, pack_bfloat16, pack_int8
 
 
 def noise(*shape):

@@ -10,11 +10,13 @@ import ctypes
 import hashlib
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 from typica.core.errors import TypicaError
@@ -69,6 +71,15 @@ def lanes() -> int:
     if "__AVX512F__" in macros:
         return 16
     return 8 if "__AVX__" in macros else 4
+
+
+def text(name: str) -> str:
+    """Return the text of a kernel in this package, and in its place each one that it includes."""
+    lines = files("typica.engines").joinpath(name).read_text().splitlines(keepends=True)
+    included = (re.fullmatch(r'#include "(.+)"\n', line) for line in lines)
+    return "".join(
+        text(found[1]) if found else line for found, line in zip(included, lines, strict=True)
+    )
 
 
 def library(source: str) -> ctypes.CDLL:

@@ -15,8 +15,8 @@ from typica.core.engine_state import model_digest
 from typica.core.errors import ConfigError, MissingFeatureError, RunError, did_you_mean
 from typica.core.model import AutoregressiveModel, Model
 from typica.engines.build import NoCompilerError
-from typica.engines.gated.job import Kernel
-from typica.engines.gated.layout import Weights
+from typica.engines.job import Kernel
+from typica.engines.packing import Weights
 from typica.layers.gated_network import GatedModel, GatedNetwork
 
 Backend = Literal["auto", "c++", "numba", "graph", "torch"]

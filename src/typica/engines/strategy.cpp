@@ -1,5 +1,5 @@
 // Strategies in the loop: what is left of a distribution over levels after each turn of a program,
-// and a draw from it. Text of kernel.cpp, which includes it where drawing begins.
+// and a draw from it. Text that levels.cpp includes.
 //
 // Nothing is sorted. A filter keeps the levels whose key is smallest, up to a share of probability
 // or to a number: the bound is found by bisection among the keys there are, each pass a masked sum

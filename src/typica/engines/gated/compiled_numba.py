@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from typica.core.errors import ConfigError
 from typica.core.kernels import compiled
-from typica.engines.gated.job import Floats, Job
-from typica.engines.gated.layout import Weights, lay_out
-from typica.engines.gated.memory import LINE, streaming
+from typica.engines.gated.job import Job
+from typica.engines.gated.layout import lay_out
+from typica.engines.job import Floats
+from typica.engines.memory import LINE, streaming
+from typica.engines.packing import Weights
 from typica.layers.gated_network import GatedNetwork
 
 SOURCES = [f"numba_{part}.py" for part in ("draw", "loop", "rows", "shapes", "vectors")]

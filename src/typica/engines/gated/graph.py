@@ -16,8 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from typica.engines.gated.job import Floats, Job
+from typica.engines.gated.job import Job
 from typica.engines.gated.layout import sizes
+from typica.engines.job import Floats
 from typica.layers.gated import GatedLayer, GatedStack
 from typica.layers.gated_network import GatedNetwork, Reading
 

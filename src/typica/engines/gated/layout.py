@@ -8,92 +8,16 @@ shares.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
 
-from typica.engines.gated.job import Floats
-from typica.engines.gated.memory import Pile
+from typica.engines.job import Floats
+from typica.engines.packing import GROUP, PANEL, UNUSED, Layout, Weights, array, padded
 from typica.layers.gated import GatedLayer, GatedStack
 from typica.layers.gated_network import GatedNetwork, Reading
 
-Weights = Literal["float32", "bfloat16", "int8"]
-PANEL = 64  # columns
 CHUNK = 8  # samples for which taps that look further back are multiplied at once
-GROUP = 16  # streams that share the weights of a step
-UNUSED = -1e4  # log-probability of a column that stands for no level
-
-
-@dataclass
-class Layout:
-    """Where everything lies, and what lies there.
-
-    Attributes:
-        pad: Widths are multiples of it.
-        kind: How matrices are stored.
-        fixed: Biases and small tables, in float32.
-        matrices: Packed matrices.
-        shapes: Constants of the kernel by name, and of its structs by name and name.
-    """
-
-    pad: int
-    kind: Weights
-    fixed: Pile = field(init=False)
-    matrices: Pile = field(init=False)
-    shapes: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        stored = {"float32": np.float32, "bfloat16": np.uint16, "int8": np.int8}
-        self.fixed, self.matrices = Pile(np.float32), Pile(stored[self.kind])
-
-    def wide(self, width: int) -> int:
-        """Return a width with its padding."""
-        return -(-width // self.pad) * self.pad
-
-    def keep(self, values: Floats) -> int:
-        """Store floats, the last axis padded; return where."""
-        return self.fixed.add(_padded(values, values.shape[-1], self.wide(values.shape[-1])))
-
-    def place(self, matrix: Floats, rows: int | None = None) -> int:
-        """Store a matrix (inputs, outputs), padded to `rows` and whole vectors; return where."""
-        place = self.matrices.size
-        wide = np.zeros((rows or len(matrix), self.wide(matrix.shape[1])), np.float32)
-        wide[: len(matrix), : matrix.shape[1]] = matrix
-        for begin in range(0, wide.shape[1], PANEL):
-            self.matrices.add(self._stored(wide[:, begin : begin + PANEL]))
-        return place
-
-    def _stored(self, panel: Floats) -> NDArray[Any]:
-        if self.kind == "int8":
-            return pack_int8(panel)
-        return panel.ravel() if self.kind == "float32" else pack_bfloat16(panel, self.pad // 2)
-
-
-def pack_bfloat16(panel: Floats, lanes: int) -> NDArray[np.uint16]:
-    """Round to bfloat16, two vectors of columns in one vector of words.
-
-    The upper half of a word is read with the lower one as its last bits, which saves a mask: it
-    is rounded so that what is read comes nearest.
-    """
-    pairs = np.ascontiguousarray(panel, np.float32).reshape(len(panel), -1, 2, lanes)
-    bits = pairs.view(np.uint32).astype(np.int64)
-    first = (bits[:, :, 0] + 0x7FFF + ((bits[:, :, 0] >> 16) & 1)) >> 16
-    sign, size = bits[:, :, 1] & 0x8000_0000, bits[:, :, 1] & 0x7FFF_FFFF
-    second = np.clip((size - first + 0x8000) >> 16, 0, 0x7F7F) | (sign >> 16)
-    words = np.stack([first, second], -1).astype(np.uint16)
-    return words.ravel()
-
-
-def pack_int8(panel: Floats) -> NDArray[np.int8]:
-    """Round to 8 bits, column by column: their scales (float32), then two rows side by side."""
-    scales = np.maximum(np.abs(panel).max(0), np.finfo(np.float32).tiny) / np.float32(127)
-    whole = np.rint(panel / scales).astype(np.int8)
-    even = np.pad(whole, ((0, len(whole) % 2), (0, 0)))
-    pairs = even.reshape(-1, 2, panel.shape[1]).transpose(0, 2, 1)
-    return np.concatenate([scales.astype(np.float32).view(np.int8), pairs.ravel()])
 
 
 def lay_out(network: GatedNetwork, pad: int, kind: Weights) -> Layout:
@@ -172,7 +96,7 @@ def _stack(layout: Layout, stack: GatedStack, told: tuple[int, int, int]) -> dic
     for layer, taps in zip(layers, shape["TAP_AT"], strict=True):
         _place_far(layout, layer, taps)
     shape |= _told(layout, layers, told)
-    biases = [_array(layer.skip_bias) for layer in layers if layer.skip_bias is not None]
+    biases = [array(layer.skip_bias) for layer in layers if layer.skip_bias is not None]
     shape["SKIP_BIAS_AT"] = layout.keep(
         np.sum(biases, 0) if biases else np.zeros(stack.width, np.float32)
     )
@@ -181,17 +105,17 @@ def _stack(layout: Layout, stack: GatedStack, told: tuple[int, int, int]) -> dic
 
 def _layer(layout: Layout, shape: dict[str, Any], layer: GatedLayer) -> dict[str, Any]:
     """Lay out what every sample needs of a layer; taps far back have no place yet."""
-    taps, last = _halves(layout, _array(layer.taps)), len(layer.taps) - 1
+    taps, last = _halves(layout, array(layer.taps)), len(layer.taps) - 1
     places: dict[str, Any] = {"TAP_AT": [0] * (last + 1)}
     channels, gate = shape["CHANNELS"], shape["GATE"]
     for tap in range(last + 1):
         if tap == last or (last - tap) * layer.dilation < CHUNK:
             places["TAP_AT"][tap] = layout.place(taps[tap], channels)
-    places["RESIDUAL_AT"] = layout.place(_array(layer.residual), gate)
-    places["SKIP_AT"] = layout.place(_array(layer.skip), gate)
-    bias = np.zeros(layer.taps.shape[2], np.float32) if layer.bias is None else _array(layer.bias)
+    places["RESIDUAL_AT"] = layout.place(array(layer.residual), gate)
+    places["SKIP_AT"] = layout.place(array(layer.skip), gate)
+    bias = np.zeros(layer.taps.shape[2], np.float32) if layer.bias is None else array(layer.bias)
     residual = layer.residual_bias
-    own = np.zeros(layer.taps.shape[1], np.float32) if residual is None else _array(residual)
+    own = np.zeros(layer.taps.shape[1], np.float32) if residual is None else array(residual)
     places["BIAS_AT"] = layout.keep(_halves(layout, bias))
     layout.keep(own)
     return places
@@ -199,7 +123,7 @@ def _layer(layout: Layout, shape: dict[str, Any], layer: GatedLayer) -> dict[str
 
 def _place_far(layout: Layout, layer: GatedLayer, places: list[int]) -> None:
     """Lay out the taps that a chunk of samples shares."""
-    taps, last = _halves(layout, _array(layer.taps)), len(layer.taps) - 1
+    taps, last = _halves(layout, array(layer.taps)), len(layer.taps) - 1
     for tap in range(last):
         if (last - tap) * layer.dilation >= CHUNK:
             places[tap] = layout.place(taps[tap], layout.wide(layer.taps.shape[1]))
@@ -214,7 +138,7 @@ def _told(
     for name, width in zip(names, told, strict=True):
         rows = layout.wide(width) if name == "CONTEXT_AT" else width
         places[name] = [
-            layout.place(_halves(layout, _array(layer.told))[begin : begin + width], rows)
+            layout.place(_halves(layout, array(layer.told))[begin : begin + width], rows)
             if width and layer.told is not None
             else 0
             for layer in layers
@@ -227,11 +151,11 @@ def _halves(layout: Layout, values: Floats) -> Floats:
     """Pad the tanh path and the sigmoid path each by itself, along the last axis."""
     gate = values.shape[-1] // 2
     parts = values[..., :gate], values[..., gate:]
-    return np.concatenate([_padded(part, gate, layout.wide(gate)) for part in parts], -1)
+    return np.concatenate([padded(part, gate, layout.wide(gate)) for part in parts], -1)
 
 
 def _reading(layout: Layout, reading: Reading) -> dict[str, int]:
-    weight, bias = _array(reading.weight), _array(reading.bias)
+    weight, bias = array(reading.weight), array(reading.bias)
     place = layout.keep(weight)
     return {
         "TABLE_AT": place,
@@ -243,7 +167,7 @@ def _reading(layout: Layout, reading: Reading) -> dict[str, int]:
 def _head(layout: Layout, network: GatedNetwork) -> None:
     widths, places, biases = [layout.wide(network.stack.width)], [], []
     for layer in network.head:
-        weight, bias = _array(layer.weight), _array(layer.bias)
+        weight, bias = array(layer.weight), array(layer.bias)
         places.append(layout.place(weight, widths[-1]))
         is_last = layer is network.head[-1]
         padding = UNUSED if is_last and network.output == "categorical" else 0.0
@@ -262,13 +186,3 @@ def _head(layout: Layout, network: GatedNetwork) -> None:
         "KIND": kinds[network.output],
         "COMPONENTS": outputs // 3 if network.output == "logistics" else 0,
     }
-
-
-def _padded(values: Floats, width: int, wide: int) -> Floats:
-    last = [(0, 0)] * (values.ndim - 1) + [(0, wide - width)]
-    return np.pad(values.astype(np.float32), last)
-
-
-def _array(values: Tensor | None) -> Floats:
-    assert values is not None
-    return values.detach().cpu().float().numpy()

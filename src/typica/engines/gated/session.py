@@ -17,8 +17,9 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from typica.core.session import BeamSession, BeamSteps, Session
-from typica.engines.gated.job import Floats, Job, check_numbers
+from typica.engines.gated.job import Job
 from typica.engines.gated.state import GatedEngineState, Geometry, Rings
+from typica.engines.job import Floats, check_numbers
 
 if TYPE_CHECKING:
     from typica.engines.gated.engine import GatedEngine

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from typica.core.engine import EngineState
 from typica.core.engine_state import Saved
-from typica.engines.gated.job import Floats
+from typica.engines.compiled import CompiledState
+from typica.engines.job import Floats
 from typica.layers.gated_network import ContextState, GatedState
 
 
@@ -117,12 +117,11 @@ class Geometry:
 
 
 @dataclass(frozen=True)
-class GatedEngineState(EngineState):
+class GatedEngineState(CompiledState):
     """What a gated network has read. Arrays are those of `Job`.
 
     Attributes:
         geometry: Sizes.
-        time: Symbols read.
         recent: The last of them, (recent, count).
         rings: Past inputs of the layers.
         context_rings: Those of the context network.
@@ -133,7 +132,6 @@ class GatedEngineState(EngineState):
     """
 
     geometry: Geometry = field(kw_only=True)
-    time: int = field(kw_only=True)
     recent: Floats = field(kw_only=True)
     rings: Floats = field(kw_only=True)
     context_rings: Floats = field(kw_only=True)
