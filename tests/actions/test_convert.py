@@ -145,7 +145,7 @@ def test_what_is_clipped_is_counted(tmp_path):
     done = go(tmp_path / "a.wav", "b.wav", bits=16)
 
     assert done.figures["clipped"] == 2
-    assert "2 values swing beyond full scale" in done.told
+    assert "2 values beyond full scale, which are clipped (signal-to-noise" in done.told
     assert go(tmp_path / "a.wav", "c.wav").exact
 
 
@@ -422,6 +422,19 @@ def test_a_picture_that_was_scaled_is_refused(sound, midi):
         out = "out.wav" if name == "s.png" else "out.mid"
         with pytest.raises(DataError, match="scaled or cut"):
             go(source.parent / name, out)
+
+
+@pytest.mark.parametrize("name", ["a.png", "mulaw.npz", "mel.npz", "stft.npz", "a.mp3"])
+def test_silence_becomes_silence_and_no_figure_is_nan(tmp_path, name):
+    soundfile.write(tmp_path / "silent.wav", np.zeros(4000), RATE)
+    form = name.split(".")[0] if name.endswith("npz") else None
+
+    there = go(tmp_path / "silent.wav", name, form=form)
+    back = go(tmp_path / name, "back.wav")
+
+    json.dumps([there.figures, back.figures], allow_nan=False)
+    assert "nan" not in there.told + back.told
+    assert np.abs(soundfile.read(back.target)[0]).max() < 1e-3
 
 
 def test_figures_are_those_that_a_program_can_read(sound, midi):

@@ -60,7 +60,11 @@ def test_what_passes_full_scale_is_counted(tmp_path):
 @pytest.mark.parametrize(
     ("name", "like", "is_"),
     [("a.flac", "PCM_16", "PCM_16"), ("a.flac", "PCM_U8", "PCM_S8"), ("a.flac", "FLOAT", "PCM_24")]
-    + [("a.wav", "PCM_S8", "PCM_U8"), ("a.wav", "VORBIS", "PCM_16"), ("a.wav", "ULAW", "ULAW")]
+    + [
+        ("a.wav", "PCM_S8", "PCM_U8"),
+        ("a.wav", "MPEG_LAYER_III", "PCM_16"),
+        ("a.wav", "ULAW", "ULAW"),
+    ]
     + [("a.wav", "", "PCM_16"), ("a.ogg", "PCM_16", "VORBIS"), ("a.mp3", "", "MPEG_LAYER_III")],
 )
 def test_a_coding_is_followed_where_the_format_has_it(name, like, is_):

@@ -8,7 +8,7 @@ from itertools import pairwise, permutations
 from pathlib import Path
 from typing import NamedTuple
 
-from typica.actions.conversion.account import Converter, Outcome, Wishes, option
+from typica.actions.conversion.account import Converter, Outcome, Wishes, finite, option
 from typica.actions.conversion.rendering import abc_to_sound, midi_to_sound, sound_to_midi
 from typica.actions.conversion.score import (
     ROLL,
@@ -88,7 +88,9 @@ def convert(
         reason = str(error)
         named = str(source) in reason
         raise DataError(reason if named else f"cannot convert {source}: {reason}") from error
-    return Conversion(str(source), str(target), outcome.exact, outcome.told, dict(outcome.figures))
+    return Conversion(
+        str(source), str(target), outcome.exact, outcome.told, finite(outcome.figures)
+    )
 
 
 class Way(NamedTuple):

@@ -25,6 +25,7 @@ FORMATS = {
 
 _LOSSY = {".ogg": "VORBIS", ".oga": "VORBIS", ".opus": "OPUS", ".mp3": "MPEG_LAYER_III"}
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+_SAMPLES = (*_BITS, "FLOAT", "DOUBLE", "ULAW", "ALAW")
 _OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
 
 
@@ -116,7 +117,7 @@ def _asked(ending: str, bits: int | None, kind: str | None) -> Coding | None:
 
 
 def _follow(ending: str, like: Coding | None) -> Coding:
-    if like is not None and _has(ending, like.name):
+    if like is not None and like.name in _SAMPLES and _has(ending, like.name):
         return like
     if like is not None and like.bits == 8:
         return next(Coding(one) for one in ("PCM_U8", "PCM_S8", "PCM_16") if _has(ending, one))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -107,3 +108,19 @@ def listed(parts: Sequence[str]) -> str:
 def count(number: int, what: str) -> str:
     """Return a number of things, as in "1 note" and "2 notes"."""
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def in_decibels(value: float) -> str:
+    """Return a ratio in words, also where there is no error, or no sound."""
+    if math.isnan(value):
+        return "a ratio of nothing, for it is silence"
+    return f"{value:.1f} dB"
+
+
+def finite(figures: Mapping[str, float | int | str]) -> dict[str, float | int | str]:
+    """Return the figures that are numbers or words: of silence some are none."""
+    return {
+        name: value
+        for name, value in figures.items()
+        if isinstance(value, str) or math.isfinite(value)
+    }

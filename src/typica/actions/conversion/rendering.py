@@ -57,7 +57,7 @@ def _rendered(notes: Notes, target: Path, wishes: Wishes, lost: list[str]) -> Ou
         audio = resample(torch.from_numpy(audio.T.copy()), RATE, rate).numpy().T
     blocks = np.array_split(audio, max(1, len(audio) // _BLOCK))
     account = write_sound(target, blocks, rate=rate, channels=2, coding=coding)
-    lost += [one for one in rounded(account, coding) if "clipped" in one]
+    lost += rounded(account, coding) if account.clipped else []
     figures = figures_of(account) | {"notes": len(notes)}
     return Outcome(False, f"lost: {listed(lost)}", figures)
 

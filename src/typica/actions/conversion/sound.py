@@ -107,13 +107,11 @@ def compared(account: Account, blocks: Blocks, written: Blocks) -> Account:
 
 def rounded(account: Account, coding: Coding) -> list[str]:
     """Tell what is lost in the samples of a file."""
-    lost = []
-    if account.error or account.error is None:
-        kind = "what is finer than" if coding.bits else "what is left out by"
-        lost.append(f"{kind} {coding.words} ({_ratio(account)})")
-    if account.clipped:
-        lost.append(f"what {count(account.clipped, 'value')} swing beyond full scale (clipped)")
-    return lost
+    if not account.error and account.error is not None:
+        return []
+    kind = "what is finer than" if coding.bits else "what is left out by"
+    swing = f" and {count(account.clipped, 'value')} beyond full scale, which are clipped"
+    return [f"{kind} {coding.words}{swing if account.clipped else ''} ({_ratio(account)})"]
 
 
 def _ratio(account: Account) -> str:

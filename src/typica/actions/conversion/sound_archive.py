@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from typica.actions.conversion.account import Outcome, Wishes, count, listed
+from typica.actions.conversion.account import Outcome, Wishes, count, in_decibels, listed
 from typica.actions.conversion.sound import figures_of, hear, rounded
 from typica.core.errors import ConfigError, DataError, TypicaError
 from typica.data.archive import Archive, read_archive, write_archive
@@ -88,7 +88,7 @@ def _encoded(
         ratio = _ratio_db(audio, back)
         figures["signal_to_noise_db"] = ratio
         what = one.lost or "digits of the phase"
-        lost.append(f"{what} (signal-to-noise ratio {ratio:.1f} dB)")
+        lost.append(f"{what} (signal-to-noise ratio {in_decibels(ratio)})")
     if lost:
         return Outcome(False, f"lost: {listed(lost)}", figures)
     heard = was.heard(back.numpy()) if was.bits else None
@@ -158,7 +158,7 @@ def archive_to_sound(source: Path, target: Path, wishes: Wishes) -> Outcome:
         what = "mel spectrum" if isinstance(one, LogMel) else "spectrum"
         lost.append(
             f"{one.lost} ({count(one.iterations, 'iteration')} of Griffin-Lim found sound whose "
-            f"{what} differs by {reached:.1f} dB)"
+            f"{what} differs by {in_decibels(reached)})"
         )
     if not _is_held(one, code, audio, coding):
         lost += rounded(account, coding)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from typica.actions.conversion.account import Outcome, Wishes, count, listed
+from typica.actions.conversion.account import Outcome, Wishes, count, in_decibels, listed
 from typica.actions.conversion.sound import figures_of, hear, rounded
 from typica.core.errors import ConfigError, DataError
 from typica.data.pcm import FASTEST, SLOWEST
@@ -77,7 +77,7 @@ def picture_to_sound(grey: Grey, target: Path, wishes: Wishes) -> Outcome:
     reached = float(convergence_db(audio, magnitudes, **sizes))
     lost = [
         f"the phase ({count(iterations, 'iteration')} of Griffin-Lim found one with a spectral "
-        f"convergence of {reached:.1f} dB)",
+        f"convergence of {in_decibels(reached)})",
         f"what was {scale.range_db:g} dB under the loudest",
         *rounded(account, coding),
     ]
