@@ -12,6 +12,7 @@ from torch import Tensor
 from typica.core.errors import ConfigError, ShapeError
 
 BLOCK = 1024  # samples
+AT_ONCE = 1 << 15  # samples of partials that are made side by side: what the cache holds
 
 
 def harmonic_oscillator(frequency: Tensor, amplitudes: Tensor, *, rate: int) -> Tensor:
@@ -113,13 +114,14 @@ def exp_sigmoid(values: Tensor) -> Tensor:
 
 def _sum_of_sines(turns: Tensor, frequency: Tensor, amplitudes: Tensor, rate: int) -> Tensor:
     """Add the partials, given the fundamental's phase in turns."""
+    count = max(1, AT_ONCE // max(1, turns.shape[-1]))
     total = torch.zeros_like(amplitudes[..., 0, :])
-    for index in range(amplitudes.shape[-2]):
-        partial = index + 1
-        angle = 2 * math.pi * _fraction(turns * partial)
-        audible = frequency * partial < rate / 2
-        sine = angle.to(amplitudes.dtype).sin()
-        total = total + torch.where(audible, amplitudes[..., index, :] * sine, 0)
+    for index, some in enumerate(amplitudes.split(count, dim=-2)):
+        partials = index * count + torch.arange(1, some.shape[-2] + 1, device=some.device)[:, None]
+        angle = 2 * math.pi * _fraction(turns[..., None, :] * partials)
+        audible = frequency[..., None, :] * partials < rate / 2
+        sines = torch.where(audible, some * angle.to(some.dtype).sin(), 0)
+        total = total + sines.sum(-2)
     return total
 
 
