@@ -52,5 +52,5 @@ def test_what_is_no_file_is_refused_in_a_sentence(tmp_path, read):
     for name, reason in (("none", "cannot be opened: no such file"), ("empty", "empty file")):
         with pytest.raises(DataError, match=f"cannot use .*{name}: {reason}"):
             read(tmp_path / name)
-    with pytest.raises(DataError, match="not a file"):
+    with pytest.raises(DataError, match="it is a folder: name the files in it"):
         read(tmp_path)

@@ -67,6 +67,8 @@ def read_abc(path: Path) -> list[Typed]:
 
 
 def _check(path: Path) -> None:
+    if Path(path).is_dir():
+        raise DataError(f"cannot use {path}: it is a folder: name the files in it")
     try:
         check_file(Path(path))
     except DataError as error:
