@@ -94,11 +94,6 @@ class Analysis:
         self.audio, self.rate = audio, rate
         self.sizes = sizes_of(len(audio), rate)
 
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return len(self.audio) / self.rate
-
     @cached_property
     def spectrum(self) -> Tensor:
         """The complex short-time spectrum, scaled so that a full-scale sine has magnitude 1.

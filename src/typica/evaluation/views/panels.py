@@ -71,12 +71,10 @@ class Panel(NamedTuple):
     Attributes:
         draw: Draws it.
         height: In inches.
-        shows: What it shows, in a few words.
     """
 
     draw: Callable[[Axes, Subject], None]
     height: float
-    shows: str
 
 
 def draw_waveform(axes: Axes, subject: Subject) -> None:
@@ -291,14 +289,14 @@ def draw_loudness(axes: Axes, subject: Subject) -> None:
 
 
 PANELS: Mapping[str, Panel] = {
-    "waveform": Panel(draw_waveform, 1.0, "amplitudes"),
-    "loudness": Panel(draw_loudness, 1.0, "A-weighted level"),
-    "magnitude": Panel(draw_magnitude, 1.9, "short-time spectrum"),
-    "mel": Panel(draw_mel, 1.9, "mel spectrum"),
-    "phase": Panel(draw_phase, 2.4, "phase of the short-time spectrum"),
-    "frequency": Panel(draw_frequency, 2.4, "instantaneous frequency"),
-    "constant-q": Panel(draw_constant_q, 2.1, "constant-Q spectrum"),
-    "pitch": Panel(draw_pitch, 2.1, "fundamental of one voice"),
+    "waveform": Panel(draw_waveform, 1.0),
+    "loudness": Panel(draw_loudness, 1.0),
+    "magnitude": Panel(draw_magnitude, 1.9),
+    "mel": Panel(draw_mel, 1.9),
+    "phase": Panel(draw_phase, 2.4),
+    "frequency": Panel(draw_frequency, 2.4),
+    "constant-q": Panel(draw_constant_q, 2.1),
+    "pitch": Panel(draw_pitch, 2.1),
 }
 
 
