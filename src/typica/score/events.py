@@ -15,7 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from typica.core.errors import ConfigError, DataError, did_you_mean
 from typica.score.notes import Notes
-from typica.score.pairing import pair, spread
+from typica.score.pairing import (
+    Keystrokes,
+    keystrokes,
+    sounding,
+    spread,
+    to_steps,
+    waits_of,
+    whole_numbers,
+)
 
 _LONGEST_S = 5.0
 _VELOCITY = 80
@@ -99,7 +107,7 @@ class EventCodec:
 
     def steps(self, time_s: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return the nearest step of each time; of two as near, the later."""
-        return np.floor(time_s * self.steps_per_s + 0.5).astype(np.int64)
+        return to_steps(time_s, self.steps_per_s)
 
     def encode(self, notes: Notes) -> NDArray[np.int64]:
         """Return the events of notes.
@@ -112,30 +120,18 @@ class EventCodec:
         pitch = notes.pitch.astype(np.int64)
         if np.any((pitch < self.lowest) | (pitch > self.highest)):
             raise DataError(f"these events tell pitches from {self.lowest} to {self.highest} alone")
-        start = self.steps(notes.onset_s)
-        stop = np.maximum(self.steps(notes.offset_s), start + 1)
         level = (notes.velocity.astype(np.int64) - 1) // self._bin if self.velocities else 0 * pitch
-        step, pitch = np.concatenate([start, stop]), np.concatenate([pitch, pitch])
-        strikes = np.repeat([True, False], len(notes))
-        level = np.concatenate([level, level])
-        order = np.lexsort((level, pitch, strikes, step))
-        return self._write(step[order], pitch[order], strikes[order], level[order])
+        return self._write(keystrokes(notes, self.steps_per_s, pitch, level))
 
-    def _write(
-        self,
-        step: NDArray[np.int64],
-        pitch: NDArray[np.int64],
-        strikes: NDArray[np.bool_],
-        level: NDArray[np.int64],
-    ) -> NDArray[np.int64]:
-        changes = np.zeros(len(step), bool)
+    def _write(self, told: Keystrokes) -> NDArray[np.int64]:
+        changes = np.zeros(len(told.step), bool)
         if self.velocities:
-            changes[strikes] = np.diff(level[strikes], prepend=-1) != 0
-        waits, own, stop = spread(step, 1 + changes, self.longest)
+            changes[told.strikes] = np.diff(told.level[told.strikes], prepend=-1) != 0
+        waits, own, stop = spread(told.step, 1 + changes, self.longest)
         events = self._first_shift + waits - 1
-        events[own[changes]] = self._first_velocity + level[changes]
-        block = np.where(strikes, 0, self.pitches)
-        events[stop - 1] = self.reserved + block + pitch - self.lowest
+        events[own[changes]] = self._first_velocity + told.level[changes]
+        block = np.where(told.strikes, 0, self.pitches)
+        events[stop - 1] = self.reserved + block + told.key - self.lowest
         return events
 
     def decode(self, events: ArrayLike, *, longest_s: float = _LONGEST_S) -> Notes:
@@ -153,19 +149,18 @@ class EventCodec:
         step = np.cumsum(self._waits(events))
         number = events - self.reserved
         keys = np.flatnonzero((number >= 0) & (number < 2 * self.pitches))
-        pairs = pair(number[keys] % self.pitches, number[keys] < self.pitches)
-        strike = keys[pairs.strike]
-        end = step[-1] if len(step) else 0
-        stop = np.minimum(end, step[strike] + round(longest_s * self.steps_per_s))
-        closed = pairs.release >= 0
-        stop[closed] = step[keys[pairs.release[closed]]]
-        sounds = stop > step[strike]
-        strike = strike[sounds]
+        strike, stop = sounding(
+            step,
+            keys,
+            number[keys] % self.pitches,
+            number[keys] < self.pitches,
+            round(longest_s * self.steps_per_s),
+        )
         columns = {name: np.zeros(len(strike), np.uint8) for name in ("channel", "program")}
         return Notes(
             pitch=(number[strike] + self.lowest).astype(np.uint8),
             onset_s=step[strike] / self.steps_per_s,
-            offset_s=stop[sounds] / self.steps_per_s,
+            offset_s=stop / self.steps_per_s,
             velocity=self._velocities(events)[strike].astype(np.uint8),
             **columns,
         ).in_order()
@@ -189,16 +184,10 @@ class EventCodec:
         return events + np.where(keys, semitones, 0)
 
     def _checked(self, events: ArrayLike) -> NDArray[np.int64]:
-        events = np.asarray(events)
-        if events.ndim != 1 or (events.size and events.dtype.kind not in "iu"):
-            raise DataError("events must be whole numbers in a row")
-        if np.any((events < 0) | (events >= len(self))):
-            raise DataError(f"events of this vocabulary are numbers in [0, {len(self)})")
-        return events.astype(np.int64)
+        return whole_numbers(events, len(self), "events")
 
     def _waits(self, events: NDArray[np.int64]) -> NDArray[np.int64]:
-        steps = events - self._first_shift + 1
-        return np.where((steps > 0) & (steps <= self.longest), steps, 0)
+        return waits_of(events, self._first_shift, self.longest)
 
     def _velocities(self, events: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the velocity that holds at each event."""

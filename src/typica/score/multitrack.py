@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from typica.core.errors import ConfigError, DataError, did_you_mean
 from typica.score.notes import DRUM_CHANNEL, Notes
-from typica.score.pairing import pair, spread
+from typica.score.pairing import Keystrokes, keystrokes, sounding, spread, waits_of, whole_numbers
 
 PAD, START, END = 0, 1, 2
 """Numbers of the tokens that belong to no vocabulary's own."""
@@ -124,26 +124,16 @@ class MultitrackCodec:
         instrument, pitch = self._instrument(notes), notes.pitch.astype(np.int64)
         if np.any((pitch < self.lowest) | (pitch > self.highest)):
             raise DataError(f"these tokens tell pitches from {self.lowest} to {self.highest} alone")
-        start = np.floor(notes.onset_s * self.steps_per_s + 0.5).astype(np.int64)
-        stop = np.floor(notes.offset_s * self.steps_per_s + 0.5).astype(np.int64)
-        step = np.concatenate([start, np.maximum(stop, start + 1)])
         level = (notes.velocity.astype(np.int64) - 1) // self._bin + 1
-        level = np.concatenate([level, 0 * level])
-        key = np.tile(instrument * self.pitches + pitch - self.lowest, 2)
-        order = np.lexsort((level, key, level > 0, step))
-        return self._write(step[order], key[order], level[order], self._prefix(instrument, style))
+        key = instrument * self.pitches + pitch - self.lowest
+        told = keystrokes(notes, self.steps_per_s, key, level)
+        return self._write(told, self._prefix(instrument, style))
 
-    def _write(
-        self,
-        step: NDArray[np.int64],
-        key: NDArray[np.int64],
-        level: NDArray[np.int64],
-        prefix: list[int],
-    ) -> NDArray[np.int64]:
-        waits, own, _ = spread(step, np.ones_like(step), self.longest)
+    def _write(self, told: Keystrokes, prefix: list[int]) -> NDArray[np.int64]:
+        waits, own, _ = spread(told.step, np.ones_like(told.step), self.longest)
         tokens = self._first_wait + waits - 1
-        instrument, pitch = np.divmod(key, self.pitches)
-        place = (instrument * (self.volumes + 1) + level) * self.pitches + pitch
+        instrument, pitch = np.divmod(told.key, self.pitches)
+        place = (instrument * (self.volumes + 1) + told.level) * self.pitches + pitch
         tokens[own] = self._first_note + place
         return np.concatenate([prefix, tokens, [END]]).astype(np.int64)
 
@@ -179,34 +169,25 @@ class MultitrackCodec:
         step = np.cumsum(self._waits(tokens))
         instrument, level, pitch = self._parts(tokens)
         rows = np.flatnonzero(level >= 0)
-        pairs = pair(instrument[rows] * self.pitches + pitch[rows], level[rows] > 0)
-        strike, closed = rows[pairs.strike], pairs.release >= 0
-        stop = np.full(len(strike), step[-1] if len(step) else 0)
-        stop[closed] = step[rows[pairs.release[closed]]]
-        sounds = stop > step[strike]
-        strike = strike[sounds]
+        key = instrument[rows] * self.pitches + pitch[rows]
+        strike, stop = sounding(step, rows, key, level[rows] > 0, np.inf)
         channel, program = self._channels()
         return Notes(
             pitch=(pitch[strike] + self.lowest).astype(np.uint8),
             onset_s=step[strike] / self.steps_per_s,
-            offset_s=stop[sounds] / self.steps_per_s,
+            offset_s=stop / self.steps_per_s,
             velocity=self._velocity[level[strike]].astype(np.uint8),
             channel=channel[instrument[strike]],
             program=program[instrument[strike]],
         ).in_order()
 
     def _checked(self, tokens: ArrayLike) -> NDArray[np.int64]:
-        tokens = np.asarray(tokens)
-        if tokens.ndim != 1 or (tokens.size and tokens.dtype.kind not in "iu"):
-            raise DataError("tokens must be whole numbers in a row")
-        if np.any((tokens < 0) | (tokens >= len(self))):
-            raise DataError(f"tokens of this vocabulary are numbers in [0, {len(self)})")
-        ends = np.flatnonzero(tokens == END)
-        return tokens[: ends[0] if ends.size else None].astype(np.int64)
+        whole = whole_numbers(tokens, len(self), "tokens")
+        ends = np.flatnonzero(whole == END)
+        return whole[: ends[0] if ends.size else None]
 
     def _waits(self, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
-        steps = tokens - self._first_wait + 1
-        return np.where((steps > 0) & (steps <= self.longest), steps, 0)
+        return waits_of(tokens, self._first_wait, self.longest)
 
     def _parts(self, tokens: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
         """Return instrument, level and pitch of each token; a level of -1 where it is no note."""

@@ -1,4 +1,4 @@
-"""Strikes and releases of keys, paired; waits between events, written as tokens.
+"""Strikes and releases of keys in sequence, paired; waits between them, written as tokens.
 
 What the codecs of events have in common.
 """
@@ -8,9 +8,60 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from typica.core.errors import DataError
+from typica.score.notes import Notes
 
 _Numbers = NDArray[np.int64]
+
+
+_LEVEL_BITS, _KEY_BITS = 7, 11  # of numbers below 128, and below 16 times that
+
+
+class Keystrokes(NamedTuple):
+    """Strikes and releases in the order in which they are told.
+
+    Attributes:
+        step: When each is, in steps.
+        strikes: Whether it is a strike; else it is a release.
+        key: Which key it moves.
+        level: How hard it is struck; 0 for a release.
+    """
+
+    step: _Numbers
+    strikes: NDArray[np.bool_]
+    key: _Numbers
+    level: _Numbers
+
+
+def to_steps(time_s: NDArray[np.float64], steps_per_s: int) -> _Numbers:
+    """Return the nearest step of each time; of two as near, the later."""
+    return np.floor(time_s * steps_per_s + 0.5).astype(np.int64)
+
+
+def keystrokes(notes: Notes, steps_per_s: int, key: _Numbers, level: _Numbers) -> Keystrokes:
+    """Return the strikes and releases of notes: at one step releases first, then by key and level.
+
+    A note lasts at least one step.
+
+    Args:
+        notes: What is told.
+        steps_per_s: The clock.
+        key: Of each note, in [0, 2048).
+        level: How hard each is struck, in [0, 128).
+    """
+    start = to_steps(notes.onset_s, steps_per_s)
+    stop = np.maximum(to_steps(notes.offset_s, steps_per_s), start + 1)
+    # All in one number, so that there is one thing to sort.
+    strikes = ((start << 1 | 1) << _KEY_BITS | key) << _LEVEL_BITS | level
+    releases = (stop << 1 << _KEY_BITS | key) << _LEVEL_BITS
+    packed = np.sort(np.concatenate([strikes, releases]))
+    moves = packed >> _LEVEL_BITS
+    when = moves >> _KEY_BITS
+    return Keystrokes(
+        when >> 1, (when & 1).astype(bool), moves & (1 << _KEY_BITS) - 1, packed & 127
+    )
 
 
 class Pairs(NamedTuple):
@@ -48,6 +99,30 @@ def pair(key: _Numbers, strikes: NDArray[np.bool_]) -> Pairs:
     before = np.where(is_first, floor, np.concatenate([[0], lowest[:-1]])) if len(key) else lowest
     ends = ~on & (moved >= before)
     return _match(order, group, on, ends)
+
+
+def sounding(
+    step: _Numbers, rows: _Numbers, key: _Numbers, strikes: NDArray[np.bool_], longest: float
+) -> tuple[_Numbers, _Numbers]:
+    """Return which events begin notes, and at which step each ends.
+
+    What is never released ends with the last event, or `longest` steps after its strike where that
+    is earlier; notes without length are left out.
+
+    Args:
+        step: Of every event, in order.
+        rows: Which of them are strikes and releases.
+        key: Of each of these.
+        strikes: Whether each of these is a strike.
+        longest: In steps; infinite if there is no such limit.
+    """
+    pairs = pair(key, strikes)
+    strike, closed = rows[pairs.strike], pairs.release >= 0
+    last = step[-1] if len(step) else 0
+    stop = np.minimum(last, step[strike] + min(longest, last)).astype(np.int64)
+    stop[closed] = step[rows[pairs.release[closed]]]
+    sounds = stop > step[strike]
+    return strike[sounds], stop[sounds]
 
 
 def _match(order: _Numbers, group: _Numbers, on: NDArray, ends: NDArray) -> Pairs:
@@ -93,3 +168,28 @@ def spread(step: _Numbers, before: _Numbers, longest: int) -> tuple[_Numbers, _N
     waited = waits > 0
     lengths[own[waited] - 1] = gap[waited] - (waits[waited] - 1) * longest
     return lengths, own, stop
+
+
+def waits_of(tokens: _Numbers, first: int, longest: int) -> _Numbers:
+    """Return how many steps each token waits; those that wait are numbered from `first` on."""
+    steps = tokens - first + 1
+    return np.where((steps > 0) & (steps <= longest), steps, 0)
+
+
+def whole_numbers(tokens: ArrayLike, size: int, kind: str) -> _Numbers:
+    """Return the tokens of a vocabulary as an array.
+
+    Args:
+        tokens: What was given for them.
+        size: Of the vocabulary.
+        kind: What the messages call them, as "events".
+
+    Raises:
+        DataError: They are not whole numbers in a row, or one is none of the vocabulary.
+    """
+    given = np.asarray(tokens)
+    if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
+        raise DataError(f"{kind} must be whole numbers in a row")
+    if np.any((given < 0) | (given >= size)):
+        raise DataError(f"{kind} of this vocabulary are numbers in [0, {size})")
+    return given.astype(np.int64)
