@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from typica.core import registry
 from typica.core.condition import Track
 from typica.core.errors import ConfigError, DataError, ShapeError
-from typica.core.randomness import seeded
+from typica.core.randomness import seeded, seeded_rows
+from typica.decoding.sampling import draw_samples
 from typica.training.fit import fit
 
 SMALL_DECODER = {"stacks": 1, "layers": 3, "channels": 4, "gate": 4, "skip": 8, "head": [8]}
@@ -239,6 +240,18 @@ def test_codes_of_codes_are_codes_again():
     for wrong in (x + 16, x - 16, x + 0.5):
         with pytest.raises(DataError, match="whole numbers from 0 to 15"):
             model.log_prob(wrong)
+
+
+def test_tools_draw_what_the_model_draws():
+    model = build()
+
+    drawn = draw_samples(model, 2, 60, generator=seeded_rows(0, 2))
+
+    assert torch.equal(drawn.audio, model.sample(2, 60, generator=seeded_rows(0, 2)))
+    assert torch.equal(drawn.audio[:1], model.sample(1, 60, generator=seeded_rows(0, 1)))
+    assert drawn.log_prob is None
+    with pytest.raises(ConfigError, match="no prompt"):
+        draw_samples(model, 2, 60, prompt=examples(model))
 
 
 def test_codes_are_drawn_evenly():

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from typica.actions.conditions import follow
 from typica.actions.env import env
+from typica.core.coder import drawing_part
 from typica.core.errors import DataError
 from typica.core.model import Model
 from typica.core.progress import SILENT, Progress
@@ -24,6 +25,7 @@ from typica.data.sound import read_audio, write_audio
 from typica.decoding.sampling import draw_samples
 from typica.engines.compiler import engine_for
 from typica.evaluation import figures
+from typica.evaluation.code_use import measure_codes
 from typica.evaluation.curves import Curves, read_curves
 from typica.evaluation.findings import Clip, Findings, clips
 from typica.evaluation.health import examine
@@ -112,6 +114,7 @@ def evaluate(
         facts=_facts(opened, corpus, curves),
         commands=_commands(opened, corpus, curves),
         notes=[*notes, *_notes(opened, corpus, split)],
+        codes=measure_codes(opened.model, corpus, stretches, progress=progress),
     )
     return Report(write_report(findings, out), findings)
 
@@ -142,7 +145,7 @@ def _draw(
         length,
         generator=seeded(seed, run.device),
         condition=condition,
-        engine=engine_for(run.model),
+        engine=engine_for(drawing_part(run.model)),
         progress=progress,
     ).audio
 

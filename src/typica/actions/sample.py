@@ -15,6 +15,7 @@ from typica.actions.conditions import condition_for
 from typica.actions.decode import carry_out, plan_for
 from typica.actions.precision import measure_precision
 from typica.actions.prompt import read_prompt
+from typica.core.coder import drawing_part
 from typica.core.errors import ConfigError
 from typica.core.files import write_json
 from typica.core.progress import SILENT, Progress
@@ -117,7 +118,9 @@ def sample(
     )
     if isinstance(planned.plan, Decoder) and planned.plan.by_module and weights != "float32":
         raise ConfigError(f"{planned.plan.name} takes the module's own steps, in float32")
-    engine = engine_for(opened.model, weights=weights, backend=backend, say=progress.say)
+    # What rounding costs is measured on recordings alone, which do not tell a decoder its codes.
+    part = drawing_part(opened.model) if weights == "float32" else opened.model
+    engine = engine_for(part, weights=weights, backend=backend, say=progress.say)
     cost = None
     if engine is not None and weights != "float32":  # before anything is written: it may fail
         cost = measure_precision(opened, engine).sentence

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from typica.core.condition import Condition
 from typica.core.errors import ConfigError, DataError, ShapeError
-from typica.core.model import AutoregressiveModel, ExplicitModel
+from typica.core.model import AutoregressiveModel, ExplicitModel, Model
 from typica.core.randomness import Randomness, uniforms_like
 
 
@@ -172,3 +172,8 @@ class DiscreteAutoencoder(ExplicitModel, Coder):
         """Draw codes from the uniform prior, and examples for them."""
         codes = self.draw_codes(count, self.frames(length), generator)
         return self.decode(codes, length=length, condition=condition, generator=generator)
+
+
+def drawing_part(model: Model) -> Model:
+    """Return what of a model draws symbol after symbol: an autoencoder's decoder, or itself."""
+    return model.decoder if isinstance(model, DiscreteAutoencoder) else model

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from typica.core.cascade import Cascade, is_drawn_by_steps
+from typica.core.coder import DiscreteAutoencoder
 from typica.core.condition import Condition
 from typica.core.engine import Engine, StepEngine, check_draw
 from typica.core.errors import ConfigError
@@ -67,8 +68,9 @@ def draw_samples(
 ) -> Drawn:
     """Draw from any model.
 
-    Arguments are those of `ancestral`; a model that is not autoregressive takes no temperature, no
-    strategy, no prompt, and one generator.
+    Arguments are those of `ancestral`; those of a discrete autoencoder are for its decoder, which
+    is told codes from the uniform prior, and it takes no prompt. Any other model that is not
+    autoregressive takes no temperature, no strategy, no prompt, and one generator.
 
     Raises:
         ConfigError: The model cannot take what was asked.
@@ -89,6 +91,23 @@ def draw_samples(
                 engine=engine,
                 progress=progress,
             )
+    if isinstance(model, DiscreteAutoencoder) and prompt is None:
+        with torch.no_grad():
+            told = model.tell(model.draw_codes(count, model.frames(length), generator), condition)
+        drawn = draw_samples(
+            model.decoder,
+            count,
+            length,
+            temperature=temperature,
+            strategy=strategy,
+            spread=spread,
+            generator=generator,
+            condition=told,
+            engine=engine,
+            progress=progress,
+        )
+        # They were of the decoder, given codes: what the model itself finds is less.
+        return drawn._replace(log_prob=None, log_draw=None)
     name = type(model).__name__
     if temperature != 1 or strategy is not None or prompt is not None or spread:
         raise ConfigError(

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from typica.evaluation.bits import Bits
+from typica.evaluation.code_use import CodeUse
 from typica.evaluation.curves import Curve, Curves
 from typica.evaluation.health import Health, examine, mean_health, spectral_distance_db
 from typica.evaluation.pricing import Likelihood
@@ -47,6 +48,7 @@ class Findings:
         facts: What was done, by what it tells.
         commands: How to go on: commands, by what they do.
         notes: What a reader must know beside.
+        codes: How a discrete autoencoder uses its codes; None for other models.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Findings:
     facts: Mapping[str, str] = field(default_factory=dict)
     commands: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    codes: CodeUse | None = None
 
     @cached_property
     def health(self) -> Health:
@@ -114,6 +117,7 @@ class Findings:
             "saved_bits": {n: mean._asdict() for n, mean in likelihood.advantages().items()},
             "other_base_measures": [_priced(one) for one in likelihood.apart],
             "generalisation_gap": likelihood.gap._asdict() if likelihood.gap else None,
+            "codes": self.codes._asdict() | {"worth": self.codes.worth} if self.codes else None,
             "health": {
                 "samples": asdict(self.health) | {"spectral_distance_db": self.distance_db},
                 "recordings": asdict(self.expected_health)

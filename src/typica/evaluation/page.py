@@ -67,6 +67,7 @@ def render(findings: Findings) -> str:
         _verdict(findings),
         _samples(findings),
         _likelihood(findings),
+        _codes(findings),
         _learning(findings),
         _health(findings),
         section("What was done", _facts(findings)),
@@ -182,6 +183,25 @@ def _under_another(bits: Bits) -> str:
         f"Under another base measure, so not to be compared with these: {bits.name} of the same "
         f"recordings as {bits.measure} takes {bits.mean.value:.2f} bits a sample."
     )
+
+
+def _codes(findings: Findings) -> str:
+    use = findings.codes
+    if use is None:
+        return ""
+    rows = [
+        row(["codes used", f"{use.used} of {use.codes}"]),
+        row(["perplexity of their shares", f"{use.perplexity:.1f}"]),
+        row(["bits a sample that codes cost, all as likely", f"{use.rate:.3f}"]),
+        row(["bits a sample given the codes", f"{use.told:.3f}"]),
+        row(["the same with zeros in place of codes", f"{use.untold:.3f}"]),
+        row(["so the codes are worth", f"{use.worth:.3f}"]),
+    ]
+    words = (
+        "<p>On the same recordings as the likelihood. A perplexity far under the number of codes, "
+        "or codes worth less than they cost, tell of a bottleneck that is not used.</p>"
+    )
+    return section("Codes", words + table(("", "held out"), rows))
 
 
 def _learning(findings: Findings) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from typica.core.coder import drawing_part
 from typica.core.condition import to_device
 from typica.core.errors import RunError
 from typica.core.model import ExplicitModel, Model
@@ -107,6 +108,6 @@ def _sampler(job: Job, model: Model, device: torch.device) -> Sampler:
         generator = seeded(job.settings.training.seed, device)
         settings = {"generator": generator, "condition": condition}
         # Made anew each time: it holds the weights as they are now.
-        return draw_audio(model, 1, length, engine=engine_for(model), **settings)[0]
+        return draw_audio(model, 1, length, engine=engine_for(drawing_part(model)), **settings)[0]
 
     return sample
