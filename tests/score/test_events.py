@@ -136,6 +136,17 @@ def test_any_events_decode_as_one_by_one(events):
     assert found == decode_one_by_one(PERFORMANCE_388, events)
 
 
+def test_a_strike_without_release_sounds_as_long_as_is_allowed():
+    waits = ["TIME_SHIFT 100"] * 8
+    held = PERFORMANCE_388.numbers(["NOTE_ON 60", *waits])
+    released = PERFORMANCE_388.numbers(["NOTE_ON 60", *waits, "NOTE_OFF 60"])
+
+    assert PERFORMANCE_388.decode(held).offset_s.tolist() == [5.0]
+    assert PERFORMANCE_388.decode(held, longest_s=0.29).offset_s.tolist() == [0.29]
+    assert PERFORMANCE_388.decode(held, longest_s=60).offset_s.tolist() == [8.0]
+    assert PERFORMANCE_388.decode(released).offset_s.tolist() == [8.0]
+
+
 @given(pieces, st.integers(-21, 19))
 def test_transposing_commutes_with_encoding(rows, semitones):
     codec = PERFORMANCE_388
