@@ -476,3 +476,54 @@ class TestPlayed:
 
         with pytest.raises(DataError, match="no pitch is heard in it"):
             go(tmp_path / "a.wav", "a.mid")
+
+
+class TestMusic:
+    """What is lost of real music: chorales and folk tunes."""
+
+    @pytest.fixture
+    def chorale(self, tmp_path):
+        pytest.importorskip("music21")
+        from typica.score.chorales import chorale_files, read_chorale
+
+        path = tmp_path / "bach.mid"
+        notes = read_chorale(chorale_files()["bwv66.6"])
+        path.write_bytes(encode_midi(notes, quarters_per_minute=80))
+        return path
+
+    def test_four_voices_keep_their_panels_and_disturb_each_other_in_one_roll(self, chorale):
+        picture = go(chorale, "a.png")
+        roll = go(chorale, "a.npz", form="roll")
+        back = go(chorale.parent / "a.png", "b.mid")
+
+        before, after = (decode_midi(p.read_bytes()) for p in (chorale, chorale.parent / "b.mid"))
+        found = difference(before, after, tolerance_s=0.01)
+        assert picture.exact
+        assert back.exact
+        assert (found.notes, found.missing, found.added, found.voices) == (163, 0, 0, 0)
+        assert (roll.figures["missing"], roll.exact) == (9, False)
+
+    def test_the_soprano_is_written_in_its_key(self, chorale):
+        go(chorale, "a.abc", channel=0)
+
+        text = (chorale.parent / "a.abc").read_text()
+        assert "Q:1/4=80\nK:A\nc B A2 B2 c2 | e2 c2 B2 A2 |" in text
+
+    def test_a_folk_tune_that_is_played_is_mostly_heard(self, tmp_path):
+        for package in ("music21", "midirenderer", "pretty_midi", "swift_f0", "mir_eval"):
+            pytest.importorskip(package)
+        from typica.evaluation.note_metrics import note_scores
+        from typica.score.abc.books import read_book
+        from typica.score.abc.cleaning import clean
+        from typica.score.abc.playing import played
+
+        tune = list(clean(next(read_book("oneill"))).tokens)[:40]
+        notes = played(tune, quarters_per_minute=112, program=21)
+        (tmp_path / "a.mid").write_bytes(encode_midi(notes))
+
+        go(tmp_path / "a.mid", "a.wav", rate=16000)
+        go(tmp_path / "a.wav", "b.mid")
+
+        heard = decode_midi((tmp_path / "b.mid").read_bytes())
+        assert len(notes) > 15
+        assert note_scores(notes, heard).onset.f1 > 0.75
