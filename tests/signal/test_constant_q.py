@@ -56,6 +56,17 @@ def test_a_sine_stands_in_its_bin_with_its_amplitude_and_an_octave_is_a_shift(pe
     assert int(high.argmax()) == place + per_octave
 
 
+def test_the_coefficients_of_a_sine_are_its_analytic_signal():
+    transform = ConstantQ(16000, per_octave=12, lowest=110.0)
+
+    found = transform.encode(0.5 * sine(440, 32000))[1 + 24]
+
+    seconds = torch.arange(len(found)).double() * transform.hop / 16000
+    expected = 0.5 * torch.exp(1j * (2 * math.pi * 440 * seconds - math.pi / 2))
+    middle = slice(len(found) // 4, len(found) // 2)
+    assert (found - expected)[middle].abs().max() < 1e-3
+
+
 def test_a_click_stands_at_its_frame():
     audio = torch.zeros(16000, dtype=torch.float64)
     audio[8000] = 1

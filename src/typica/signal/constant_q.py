@@ -194,12 +194,13 @@ def _windows(rate: int, per_octave: int, lowest: float, hop: int, frames: int) -
 
 
 def _rise(places: Tensor, band: Tensor, edges: Tensor) -> Tensor:
-    """Return the bands' windows at bins: Hann windows over pitch, flat below and above all."""
+    """Return the bands' windows at bins: Hann windows over pitch, the first flat below."""
     pitch = places.double().clamp(min=0.5).log2()
     middles = edges.clamp(min=0.25).log2()
     inner = middles[1:-1]
     step = (inner[1] - inner[0]) if len(inner) > 1 else middles[-1] - inner[0]
-    # The first band falls from the last step below the bins on; the last rises to half the rate.
+    # The first band falls from the last step below the bins on; the last rises to half the rate,
+    # where the spectrum ends.
     lower = torch.cat([inner[:1] - 2 * step, inner[:1] - step, inner[:-1], inner[-1:]])
     upper = torch.cat([inner, middles[-1:], middles[-1:] + 1])
     centre = torch.cat([inner[:1] - step, inner, middles[-1:]])
@@ -207,5 +208,4 @@ def _rise(places: Tensor, band: Tensor, edges: Tensor) -> Tensor:
     above = (pitch - centre[band]) / (upper - centre)[band]
     offset = torch.where(pitch < centre[band], below, above).clamp(-1, 1)
     offset = torch.where((band == 0) & (offset < 0), 0, offset)
-    offset = torch.where((band == len(edges) - 1) & (offset > 0), 0, offset)
     return 0.5 + 0.5 * torch.cos(math.pi * offset)

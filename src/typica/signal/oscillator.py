@@ -131,13 +131,12 @@ def _fraction(turns: Tensor) -> Tensor:
 
 
 def _turns(steps: Tensor) -> Tensor:
-    """Return the fractions of the running sum of steps, in turns."""
+    """Return the running sum of steps in turns, less whole ones that would cost digits."""
     # In one sum over minutes the rounding of ever larger numbers adds up, even in float64.
     length = steps.shape[-1]
     blocks = F.pad(steps, (0, -length % BLOCK)).unflatten(-1, (-1, BLOCK)).cumsum(-1)
     ends = _fraction(blocks[..., -1:])
-    turns = (blocks + (ends.cumsum(-2) - ends)).flatten(-2)[..., :length]
-    return _fraction(turns)
+    return (blocks + (ends.cumsum(-2) - ends)).flatten(-2)[..., :length]
 
 
 def _check_controls(frequency: Tensor, amplitudes: Tensor) -> None:
