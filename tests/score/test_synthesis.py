@@ -2,12 +2,15 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from typica.core.errors import DataError, MissingFeatureError
+from typica.score.instruments import program_of
 from typica.score.notes import Note, Notes
 from typica.score.progressions import random_progression
 from typica.score.roll import onset_roll, piano_roll
 from typica.score.synthesis import RATE, default_soundfont, render
+from typica.signal.pitch_network import track_pitch
 
 for package in ("midirenderer", "pretty_midi", "mido"):
     pytest.importorskip(package)
@@ -51,6 +54,21 @@ def test_what_sounds_is_what_the_notes_say():
         # The semitones around it, no octave among them: it is the loudest by far.
         assert np.argmax(levels) == 11
         assert levels[11] > 10 * np.median(levels)
+
+
+@pytest.mark.parametrize("instrument", ["piano", "harpsichord", "clarinet", "strings", "flute"])
+def test_a_network_that_tracks_pitch_hears_each_note_when_it_is_held(instrument):
+    pytest.importorskip("swift_f0")
+    pitches = [50, 83, 57, 76, 62, 69]
+    rows = [Note(pitch, 1.0 * i, 1.0 * i + 0.6) for i, pitch in enumerate(pitches)]
+    audio = render(Notes.of(rows).played_on(program_of(instrument))).mean(axis=1)
+
+    heard = track_pitch(torch.from_numpy(audio), rate=RATE)
+
+    semitones = 69 + 12 * (heard.frequency / 440).log2()
+    for row in rows:
+        held = semitones[round(62.5 * (row.onset_s + 0.1)) : round(62.5 * (row.offset_s - 0.05))]
+        assert abs(float(held.median()) - row.pitch) < 0.3, row
 
 
 def test_a_released_note_is_gone_when_the_next_second_begins():
