@@ -19,8 +19,8 @@ def convert(
         str | None,
         Option(
             "--as",
-            help="Of npz: stft, magnitude, magnitude-phase, instantaneous-frequency, mel, constant-q, "
-            "mulaw, pcm; notes, roll, events, multitrack. Of sound: pcm, mulaw, float.",
+            help="Of npz: stft, magnitude, magnitude-phase, instantaneous-frequency, mel, "
+            "constant-q, mulaw, pcm; notes, roll, events, multitrack. Of sound: pcm, mulaw, float.",
             show_default="stft; notes; as it was",
         ),
     ] = None,
