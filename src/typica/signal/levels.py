@@ -10,11 +10,11 @@ from torch import Tensor
 
 from typica.core.errors import ShapeError
 from typica.signal.quantise import Quantiser, QuantiserName, quantiser
-from typica.signal.representation import BlockDecoder, BlockEncoder
+from typica.signal.representation import BlockDecoder, BlockEncoder, Representation
 
 
 @dataclass(frozen=True)
-class Levels(BlockEncoder, BlockDecoder):
+class Levels(Representation, BlockEncoder, BlockDecoder):
     """A level for each sample: (..., time) to (..., time), int64 from 0 on, and back to float32.
 
     Attributes:

@@ -61,8 +61,8 @@ class Representation(ABC):
         """
 
 
-class BlockEncoder(Representation):
-    """A representation whose codes can be had while the audio still comes."""
+class BlockEncoder(ABC):
+    """A representation, besides, whose codes can be had while the audio still comes."""
 
     @abstractmethod
     def encode_blocks(self, blocks: Iterable[Tensor]) -> Iterator[Tensor]:
@@ -75,8 +75,8 @@ class BlockEncoder(Representation):
         """
 
 
-class BlockDecoder(Representation):
-    """A representation whose audio can be had while the code still comes."""
+class BlockDecoder(ABC):
+    """A representation, besides, whose audio can be had while the code still comes."""
 
     @abstractmethod
     def decode_blocks(

@@ -12,14 +12,14 @@ from torch import Tensor
 
 from typica.core.errors import ConfigError, ShapeError
 from typica.signal.phase import accumulated_phase, instantaneous_frequency, with_phase
-from typica.signal.representation import BlockDecoder, BlockEncoder
+from typica.signal.representation import BlockDecoder, BlockEncoder, Representation
 from typica.signal.scaling import SHIFT, shifted_exp, shifted_log
 from typica.signal.spectrum import HOP, WINDOW, check_sizes, istft, stft
 from typica.signal.spectrum_blocks import istft_blocks, stft_blocks
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShortTime(BlockEncoder):
+class ShortTime(Representation, BlockEncoder):
     """What all short-time spectra have in common.
 
     Attributes:
