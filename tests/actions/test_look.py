@@ -90,6 +90,13 @@ def test_what_is_soft_has_no_frequency_and_no_phase():
     assert np.isnan(inner(values)[np.abs(kilohertz - 1) > 0.1]).all()
 
 
+def test_the_click_at_a_cut_does_not_widen_the_axis():
+    axes, _ = drawn(sine(440.0, seconds=0.3), "phase", "frequency")  # it begins at its crest
+
+    for one in axes.values():
+        assert one.get_ylim() == (0, 1)
+
+
 def test_the_phase_of_a_partial_is_counted_from_the_beginning():
     window = analysis.sizes_of(RATE, RATE).window
     hertz = 41 * RATE / window  # the middle of a bin, of an odd one: half a window is half a turn
