@@ -37,6 +37,14 @@ class Labels(StrEnum):
     folders = "folders"
 
 
+class Split(StrEnum):
+    """What is held out of the recordings of a folder."""
+
+    files = "files"
+    spans = "spans"
+    chunks = "chunks"
+
+
 @app.command()
 def prepare(
     what: Annotated[
@@ -59,6 +67,14 @@ def prepare(
     licence: Annotated[
         str | None, Option(help="Of the recordings, for the cards of what is trained on them.")
     ] = None,
+    split: Annotated[
+        Split | None,
+        Option(
+            help="Hold out whole files, spans of time with guards, or (to see how it misleads) "
+            "chunks that overlap with what is trained on.",
+            show_default="files",
+        ),
+    ] = None,
     folder: Annotated[
         str | None, Option("--from", help="Where a published corpus lies, such as maestro.")
     ] = None,
@@ -74,6 +90,8 @@ def prepare(
 
     Examples:
         typica data prepare ~/my_album -o my_album
+
+        typica data prepare ~/one_long_concert --split spans
 
         typica data prepare ~/drums --labels folders --minimum-seconds 0.1 --rate 44100
 
@@ -92,6 +110,7 @@ def prepare(
         minimum_s=minimum_seconds,
         labels=labels.value,
         licence=licence,
+        split=split.value if split else None,
         folder=folder,
         workers=workers,
         progress=Bars(),

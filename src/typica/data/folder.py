@@ -11,6 +11,7 @@ from typica.core.errors import DataError
 from typica.data import audiofile
 from typica.data.corpus import LOCK
 from typica.data.source import Item, Sound, Source
+from typica.data.spans import Division
 
 Labels = Literal["none", "folders"]
 
@@ -18,16 +19,24 @@ Labels = Literal["none", "folders"]
 class FolderSource(Source):
     """All files of a folder and of the folders in it, but for hidden ones and prepared corpora.
 
-    With `labels="folders"` the first folder on the way to a file names its class.
+    With `labels="folders"` the first folder on the way to a file names its class. `division` says
+    what is held out: whole files, spans of time, or overlapping chunks.
     """
 
     made = "read from the sound files of a folder"
 
-    def __init__(self, folder: Path, licence: str = "unknown", labels: Labels = "none") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        licence: str = "unknown",
+        labels: Labels = "none",
+        division: Division = "files",
+    ) -> None:
         self.folder = Path(folder).absolute()
         self.name = self.folder.name or "recordings"
         self.licence = licence
         self.labels = labels
+        self.division = division
 
     @property
     def origin(self) -> str:

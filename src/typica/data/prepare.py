@@ -19,6 +19,7 @@ from typica.data.pcm import FASTEST, SLOWEST
 from typica.data.publish import Lines, gather, publish
 from typica.data.refusals import explain
 from typica.data.source import Source
+from typica.data.spans import shared
 from typica.data.split import SPLITS
 from typica.data.units import Settings, Unit, group
 from typica.data.workers import write_each
@@ -106,10 +107,11 @@ def _keep_others(source: Source, settings: Settings, folder: Path) -> None:
     if not (folder / INFO).is_file():
         return
     info = read_yaml(folder / INFO)
-    was = (info.get("source"), info.get("rate"), info.get("normalise"))
-    now = (source.origin, settings.rate, settings.normalise)
+    division = info.get("division", "files")
+    was = (info.get("source"), info.get("rate"), info.get("normalise"), division)
+    now = (source.origin, settings.rate, settings.normalise, source.division)
     if was != now:
-        words = "{0} at {1} Hz, normalise {2}"
+        words = "{0}, split {3}, at {1} Hz, normalise {2}"
         raise DataError(
             f"{folder} holds a corpus made from {words.format(*was)}; this is "
             f"{words.format(*now)}: choose another name with -o, or remove that folder"
@@ -196,5 +198,12 @@ def _tell(corpus: Corpus, refused: Lines, progress: Progress) -> None:
     if sum(counts.values()) == 1:
         progress.say(
             "there is only one recording, so nothing is held out and no score on unheard music "
-            "can be given: add recordings, or cut this one into several files"
+            "can be given: add recordings, or hold out spans of this one with --split spans"
+        )
+    if corpus.info.get("division") == "chunks":
+        share = shared(line._asdict() for line in corpus.recordings())
+        progress.say(
+            f"warning: chunks overlap, and {share:.1%} of the sound held out for validation is "
+            f"trained on in other chunks: scores on it say nothing of music that was not heard; "
+            f"--split spans holds out whole spans"
         )

@@ -11,8 +11,9 @@ from typing import Any
 from typica.core.config import write_yaml
 from typica.core.files import replacing
 from typica.data import note_table, shards
-from typica.data.corpus import INDEX, INFO, REFUSED, Corpus, fingerprint
+from typica.data.corpus import INDEX, INFO, REFUSED, SHARDS, Corpus, fingerprint
 from typica.data.source import Fact, Source, TrackKind
+from typica.data.spans import divide
 from typica.data.split import assign
 from typica.data.units import Settings, Unit
 
@@ -41,12 +42,10 @@ def publish(
     source: Source, folder: Path, settings: Settings, kept: Lines, refused: Lines
 ) -> Corpus:
     """Write what makes a folder of shards a corpus; before, an earlier one is still whole."""
-    splits = assign(kept)
     labels = sorted({line["label"] for line in kept} - {None})
     numbers = {label: number for number, label in enumerate(labels)}
-    lines = [
-        line | {"split": splits[line["id"]], "label": numbers.get(line["label"])} for line in kept
-    ]
+    parts = _split(source, folder, settings, kept)
+    lines = [line | {"label": numbers.get(line["label"])} for line in parts]
     info = {
         "name": folder.name,
         "licence": source.licence,
@@ -58,6 +57,8 @@ def publish(
         "recordings": len(lines),
         "seconds": round(sum(line["length"] for line in lines) / settings.rate, 3),
     }
+    if source.division != "files":
+        info["division"] = source.division
     if classes := {name: _values(name, lines) for name in source.class_names}:
         info["classes"] = classes
     info["fingerprint"] = fingerprint(info, lines)
@@ -69,6 +70,14 @@ def publish(
             text = "".join(f"{json.dumps(line)}\n" for line in content)
             stack.enter_context(replacing(folder / name)).write_text(text)
     return Corpus(folder)
+
+
+def _split(source: Source, folder: Path, settings: Settings, kept: Lines) -> Lines:
+    """Return recordings, or parts of them, each with its split."""
+    if source.division != "files":
+        return divide(kept, source.division, settings, folder / SHARDS)
+    splits = assign(kept)
+    return [line | {"split": splits[line["id"]]} for line in kept]
 
 
 def _tracks(source: Source, settings: Settings) -> dict[str, TrackKind]:

@@ -77,6 +77,8 @@ class Source(ABC):
         class_names: The facts of which each value is a class, beside the label.
         minimum_s: Seconds below which a recording is of no use, unless the user says otherwise.
         needs: What must be installed or fetched first, in words; empty if nothing.
+        division: What is held out: whole recordings ("files"), spans of time ("spans"), or chunks
+            that overlap with others ("chunks"); the last two for sound alone, without tracks.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Source(ABC):
     class_names: ClassVar[tuple[str, ...]] = ()
     minimum_s: ClassVar[float] = 0.5
     needs: str = ""
+    division: Literal["files", "spans", "chunks"] = "files"
 
     @property
     def is_ready(self) -> bool:
