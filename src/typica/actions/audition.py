@@ -9,7 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from typica.core.cascade import Cascade, is_drawn_by_steps, lowest
+from typica.core.cascade import Cascade
+from typica.core.drawable import lowest
 from typica.core.errors import ConfigError, DataError, RunError
 from typica.core.files import digest, replacing, write_json
 from typica.core.model import AutoregressiveModel, ExplicitModel
@@ -181,7 +182,7 @@ def _player(run: Run) -> AutoregressiveModel | Cascade:
             f"{run.system} has no density, so its checkpoints cannot be ranked: listen to them by "
             f"typica sample"
         )
-    if not is_drawn_by_steps(model) or model.needs:
+    if not isinstance(model, AutoregressiveModel | Cascade) or model.needs:
         told = f"must be told {', '.join(model.needs)}" if model.needs else "makes no streams"
         raise ConfigError(
             f"{run.system} {told}, so its checkpoints cannot play by themselves: evaluate each by "

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from typica.core.cascade import is_drawn_by_steps
 from typica.core.condition import Condition
+from typica.core.drawable import is_drawable
 from typica.core.engine import Engine, StepEngine
 from typica.core.errors import ConfigError
 from typica.core.progress import SILENT, Progress
@@ -116,7 +116,7 @@ def carry_out(
     """
     plan, temperature = planned
     if isinstance(plan, Decoder):
-        if engine is None or not is_drawn_by_steps(run.model):
+        if engine is None or not is_drawable(run.model):
             raise ConfigError(f"{run.system} is not autoregressive: it takes no {plan.name}")
         if plan.by_module:
             engine = StepEngine(engine.model)

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from typica.actions.decode import carry_out, plan_for
 from typica.core import run as core
-from typica.core.cascade import is_drawn_by_steps
 from typica.core.condition import Condition, to_device
+from typica.core.drawable import is_drawable
 from typica.core.engine import Engine
 from typica.core.engine_state import model_digest
 from typica.core.progress import SILENT, Progress
@@ -84,7 +84,7 @@ class LoadedRun(core.Run):
         drawn, _ = carry_out(
             self,
             plan_for(self, strategy, temperature),
-            self.engine() if is_drawn_by_steps(self.model) else None,
+            self.engine() if is_drawable(self.model) else None,
             count=count,
             length=self.length_of(seconds, count),
             seed=seed,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from typica.core.cascade import is_drawn_by_steps
+from typica.core.drawable import is_drawable
 from typica.core.errors import RunError
 from typica.core.run import Run
 from typica.data.sound import read_audio
@@ -26,7 +26,7 @@ def read_prompt(run: Run, path: Path | None, *, normalise: bool = True) -> Tenso
     """
     if path is None:
         return None
-    if not is_drawn_by_steps(run.model):
+    if not is_drawable(run.model):
         raise RunError(f"{run.system} cannot go on from a prompt: it is not autoregressive")
     audio = read_audio(path, run.rate, normalise=run.normalise if normalise else "none")
     return audio[None].to(run.device)

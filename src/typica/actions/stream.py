@@ -16,8 +16,8 @@ from typica.actions.conditions import condition_for
 from typica.actions.decode import Planned, plan_for
 from typica.actions.precision import measure_precision
 from typica.actions.prompt import read_prompt
-from typica.core.cascade import is_drawn_by_steps
 from typica.core.condition import Condition
+from typica.core.drawable import is_drawable
 from typica.core.engine import Engine, check_draw
 from typica.core.errors import ConfigError, RunError, TypicaError
 from typica.core.files import check_writable, write_json
@@ -227,7 +227,7 @@ def _length(seconds: float | None, rate: int) -> int | None:
 
 def _streamable(run: Run) -> Model:
     model = run.model
-    if not is_drawn_by_steps(model):
+    if not is_drawable(model):
         raise RunError(f"{run.system} cannot be streamed: it is not autoregressive")
     dense = [name for name, need in model.needs.items() if need.hop is not None]
     if dense:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
 
 from torch import Tensor
 
 from typica.core.condition import Condition
 from typica.core.engine import Engine, StepEngine
-from typica.core.model import AutoregressiveModel, Model, StreamingModel
+from typica.core.model import AutoregressiveModel, StreamingModel
 from typica.core.randomness import Randomness
 
 
@@ -49,6 +49,16 @@ class Cascade(StreamingModel):
     def telling(self) -> Sequence[Told]:
         """How each level but the highest is told, from the second."""
 
+    @property
+    def frame(self) -> int:
+        """Samples that a symbol of the lowest level stands for: 1, where it draws the sound."""
+        return 1
+
+    @property
+    def hop(self) -> int:
+        """Samples that a symbol of the highest level stands for."""
+        return self.frame * math.prod(told.hop for told in self.telling)
+
     @abstractmethod
     def read(self, x: Tensor) -> list[Tensor]:
         """Return the symbols of every level, (batch, length), highest first.
@@ -75,7 +85,7 @@ class Cascade(StreamingModel):
         """See `Model.sample`."""
         engine = self.steps()
         state = engine.start(count, condition=condition)
-        return lowest(self).render(engine.draw(state, length, generator=generator).symbols)
+        return self.levels[-1].render(engine.draw(state, length, generator=generator).symbols)
 
     def stream(
         self,
@@ -90,20 +100,10 @@ class Cascade(StreamingModel):
         while True:
             drawn = engine.draw(state, self.telling[-1].hop, generator=generator)
             state = drawn.state
-            yield lowest(self).render(drawn.symbols)
+            yield self.levels[-1].render(drawn.symbols)
 
     def steps(self) -> Engine:
         """Return an engine that takes the levels' own steps."""
         from typica.core.cascade_engine import CascadeEngine  # which knows this class
 
         return CascadeEngine(self, [StepEngine(level) for level in self.levels])
-
-
-def is_drawn_by_steps(model: Model) -> TypeGuard[AutoregressiveModel | Cascade]:
-    """Whether a model draws symbol after symbol: it has an engine, takes prompts and streams."""
-    return isinstance(model, AutoregressiveModel | Cascade)
-
-
-def lowest(model: AutoregressiveModel | Cascade) -> AutoregressiveModel:
-    """Return what draws the examples themselves: a model, or the lowest level of a cascade."""
-    return model.levels[-1] if isinstance(model, Cascade) else model

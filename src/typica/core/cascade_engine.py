@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import prod
 from typing import Any, NamedTuple
 
 import torch
@@ -115,7 +114,7 @@ class CascadeEngine(Engine):
         """
         if condition:
             raise ConfigError("a cascade is told nothing from outside")
-        x = self._prompt(prompt).expand(count, -1, -1).to(self.device)
+        x = self.prompt(prompt).expand(count, -1, -1).to(self.device)
         with torch.no_grad():
             symbols = self.cascade.read(x)
         above = [None, *symbols]
@@ -145,8 +144,13 @@ class CascadeEngine(Engine):
         assert isinstance(state, CascadeState)
         x = self.model.render(symbols.to(self.device))
         with torch.no_grad():
-            heard = self.cascade.read(F.pad(x, (0, -x.shape[-1] % self._hop)))
-        heard[-1] = symbols
+            heard = self.cascade.read(F.pad(x, (0, -x.shape[-1] % self.cascade.hop)))
+        return self.along([*heard[:-1], symbols], state)
+
+    def along(
+        self, heard: Sequence[Tensor], state: CascadeState
+    ) -> tuple[Distribution, CascadeState]:
+        """Go along the symbols of all levels, highest first; see `Engine.follow`."""
         levels = list(state.levels)
         distribution: Distribution | None = None
         for number, (engine, own) in enumerate(zip(self.engines, heard, strict=True)):
@@ -184,6 +188,11 @@ class CascadeEngine(Engine):
         state = self._state(levels)
         return Draws(symbols, log_prob, log_draw, entropy, varentropy, state)
 
+    @property
+    def state_types(self) -> tuple[type, ...]:
+        """See `Engine.state_types`: those of all levels."""
+        return tuple({kind: None for one in self.engines for kind in one.state_types})
+
     def enter(self, saved: Saved, where: str) -> CascadeState:
         """See `Engine.enter`."""
         levels = [
@@ -192,17 +201,17 @@ class CascadeEngine(Engine):
         ]
         return self._state(levels)
 
-    @property
-    def _hop(self) -> int:
-        """Samples of a code of the highest level."""
-        return prod(told.hop for told in self.cascade.telling)
-
-    def _prompt(self, prompt: Tensor | None) -> Tensor:
+    def prompt(self, prompt: Tensor | None) -> Tensor:
+        """Return what is heard before the first draw: whole codes of a prompt, or silence."""
         if prompt is None:
-            return torch.zeros(1, 1, -(-self.cascade.context // self._hop) * self._hop)
-        length = prompt.shape[-1] // self._hop * self._hop
+            return torch.zeros(
+                1, 1, -(-self.cascade.context // self.cascade.hop) * self.cascade.hop
+            )
+        length = prompt.shape[-1] // self.cascade.hop * self.cascade.hop
         if not length:
-            raise ConfigError(f"a prompt of a cascade must be at least {self._hop} samples long")
+            raise ConfigError(
+                f"a prompt of a cascade must be at least {self.cascade.hop} samples long"
+            )
         return prompt[..., prompt.shape[-1] - length :]
 
     def _begin(self, number: int, own: Tensor, above: Tensor | None) -> Level:

@@ -200,6 +200,11 @@ class Engine(ABC):
     def digest(self) -> str:
         """Hash of the model's weights and settings, as its states bear it."""
 
+    @property
+    def state_types(self) -> tuple[type, ...]:
+        """Named tuples that its states are made of, for those that are read from files."""
+        return self.model.state_types
+
     @abstractmethod
     def enter(self, saved: Saved, where: str) -> EngineState:
         """Take up a state that `EngineState.leave` gave, be it of another kind of engine.
@@ -218,7 +223,7 @@ class Engine(ABC):
         Raises:
             RunError: It is of another model, damaged, or no state.
         """
-        return self.enter(read_state(path, self.digest, self.model.state_types), str(path))
+        return self.enter(read_state(path, self.digest, self.state_types), str(path))
 
 
 def check_draw(length: int, temperature: float, strategy: Strategy | None = None) -> None:

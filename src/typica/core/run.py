@@ -98,14 +98,14 @@ class Run:
         """
         import torch
 
-        from typica.core.cascade import is_drawn_by_steps
         from typica.core.condition import to_device
+        from typica.core.drawable import is_drawable
         from typica.core.randomness import seeded, seeded_rows
 
         length, told = self.length_of(seconds, count), to_device(condition, self.device)
         model, device = self.model, self.device
         with torch.no_grad():
-            if is_drawn_by_steps(model):
+            if is_drawable(model):
                 rows = seeded_rows(seed, count, device)
                 return model.sample(count, length, condition=told, generator=rows)
             return model.sample(count, length, condition=told, generator=seeded(seed, device))

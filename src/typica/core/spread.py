@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, Normal
@@ -14,12 +16,22 @@ ROWS = 1 << 17  # log-probabilities that are worked on at a time
 AT_ONCE = 1 << 22  # log-probabilities held at a time when a support is enumerated
 
 
+@runtime_checkable
+class Spreading(Protocol):
+    """A distribution that tells its spread itself."""
+
+    def spread(self) -> tuple[Tensor, Tensor]:
+        """Return entropy in nats and varentropy in nats squared, both of batch shape."""
+
+
 def spread(distribution: Distribution) -> tuple[Tensor, Tensor]:
     """Return entropy in nats and varentropy in nats squared, both of batch shape.
 
     Raises:
         ConfigError: The distribution is neither normal nor one whose values can be listed.
     """
+    if isinstance(distribution, Spreading):
+        return distribution.spread()
     if isinstance(distribution, Categorical):
         return _listed(distribution.logits)
     if isinstance(distribution, Normal):

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from typica.core.cascade import Cascade, is_drawn_by_steps
 from typica.core.coder import DiscreteAutoencoder
 from typica.core.condition import Condition
-from typica.core.engine import Engine, StepEngine, check_draw
+from typica.core.drawable import Drawable, is_drawable, steps_of
+from typica.core.engine import Engine, check_draw
 from typica.core.errors import ConfigError
-from typica.core.model import AutoregressiveModel, Model
+from typica.core.model import Model
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import Randomness
 from typica.core.strategy import Strategy
@@ -75,7 +75,7 @@ def draw_samples(
     Raises:
         ConfigError: The model cannot take what was asked.
     """
-    if is_drawn_by_steps(model):
+    if is_drawable(model):
         # Weights that are computed are computed once, not at every sample.
         with cached(model):
             return ancestral(
@@ -122,7 +122,7 @@ def draw_samples(
 
 
 def ancestral(
-    model: AutoregressiveModel | Cascade,
+    model: Drawable,
     count: int,
     length: int,
     *,
@@ -140,7 +140,7 @@ def ancestral(
     Without a strategy, or with one that changes nothing, it is ancestral sampling.
 
     Args:
-        model: An autoregressive model, or a cascade of them.
+        model: An autoregressive model, or another that an engine draws from.
         count: Examples, drawn side by side.
         length: Symbols of each.
         temperature: 1 draws what the model says; less is more sure of itself, 0 takes the most
@@ -161,7 +161,7 @@ def ancestral(
             meaning for the model.
     """
     check_draw(length, temperature)
-    engine = engine or _steps_of(model)
+    engine = engine or steps_of(model)
     model = engine.model  # of a cascade, the lowest level
     state = engine.start(count, condition=condition, prompt=prompt)
     way = Way(temperature, strategy, generator, spread)
@@ -174,7 +174,3 @@ def ancestral(
         entropies=found.entropies,
         varentropies=found.varentropies,
     )
-
-
-def _steps_of(model: AutoregressiveModel | Cascade) -> Engine:
-    return model.steps() if isinstance(model, Cascade) else StepEngine(model)

@@ -8,11 +8,13 @@ from typing import Any, Literal, get_args
 
 import torch
 
-from typica.core.cascade import Cascade, is_drawn_by_steps
+from typica.core.cascade import Cascade
 from typica.core.cascade_engine import CascadeEngine
+from typica.core.drawable import is_drawable
 from typica.core.engine import Engine, StepEngine
 from typica.core.engine_state import model_digest
 from typica.core.errors import ConfigError, MissingFeatureError, RunError, did_you_mean
+from typica.core.framed import FramedEngine, FramedModel
 from typica.core.model import AutoregressiveModel, Model
 from typica.engines.build import NoCompilerError
 from typica.engines.job import Kernel
@@ -58,14 +60,16 @@ def compile(  # noqa: A001 - what it is called as `engines.compile`
         MissingFeatureError: numba was asked for, and is not installed.
     """
     _check(model, weights, backend)
-    if isinstance(model, Cascade):
+    if isinstance(model, Cascade | FramedModel):
         if weights != "float32":
             raise no_engine(f"{type(model).__name__}, a cascade,")
-        engines = [
-            compile(level, weights=weights, backend=backend, threads=threads, say=say)
-            for level in model.levels
-        ]
-        return CascadeEngine(model, engines)
+        levels = (model if isinstance(model, Cascade) else model.tokens).levels
+        engines = [compile(one, backend=backend, threads=threads, say=say) for one in levels]
+        return (
+            CascadeEngine(model, engines)
+            if isinstance(model, Cascade)
+            else FramedEngine(model, engines)
+        )
     assert isinstance(model, AutoregressiveModel)
     return _compile(model, weights, backend, threads, say or _warn)
 
@@ -114,7 +118,7 @@ def engine_for(model: Model, **settings: Any) -> Engine | None:
     Raises:
         ConfigError: Something was asked for that only engines have, and there is none.
     """
-    if is_drawn_by_steps(model):
+    if is_drawable(model):
         return compile(model, **settings)
     if settings.get("weights", "float32") != "float32" or settings.get("backend") not in STEPS:
         raise no_engine(type(model).__name__)
@@ -150,7 +154,7 @@ def _kernel(
 
 
 def _check(model: Model, weights: str, backend: str) -> None:
-    if not is_drawn_by_steps(model):
+    if not is_drawable(model):
         name = type(model).__name__
         raise ConfigError(f"{name} is not autoregressive: it needs no engine")
     for what, value, known in (

@@ -10,7 +10,7 @@ repeated for each code, after a stack of convolutions as in the paper; no artist
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
@@ -21,12 +21,12 @@ from torch import Tensor, nn
 
 from typica.core import registry
 from typica.core.cascade import Cascade, Told
-from typica.core.condition import Condition, Track, check_condition
+from typica.core.condition import Condition, Track
 from typica.core.config import Config
 from typica.core.errors import ConfigError, ShapeError
-from typica.core.model import AutoregressiveModel, StreamingModel
+from typica.core.framed import FramedModel
+from typica.core.model import AutoregressiveModel
 from typica.core.phase import Batch, Phase
-from typica.core.randomness import Randomness
 from typica.core.telling import RetoldModel
 from typica.layers.codebook import Coded, VectorQuantiser
 
@@ -96,7 +96,7 @@ class JukeboxConfig(Config):
             raise ConfigError(f"model.windows must be of at least 10 samples, got {self.windows}")
 
 
-class Jukebox(StreamingModel):
+class Jukebox(FramedModel):
     """See the module's docstring; `autoencoders` go from the highest rate to the lowest."""
 
     config_type = JukeboxConfig
@@ -107,7 +107,7 @@ class Jukebox(StreamingModel):
         self.autoencoders = nn.ModuleList(
             Autoencoder(config, halvings) for halvings in config.halvings
         )
-        self.tokens = Tokens(config, self.coders)
+        self.transformers = Tokens(config, self.coders)
 
     @property
     def coders(self) -> list[Autoencoder]:
@@ -118,6 +118,30 @@ class Jukebox(StreamingModel):
     def context(self) -> int:
         """See `Model.context`: none, since the transformers' tables begin anywhere."""
         return 0
+
+    @property
+    def tokens(self) -> Tokens:
+        """See `FramedModel.tokens`."""
+        return self.transformers
+
+    @property
+    def frame(self) -> int:
+        """See `FramedModel.frame`."""
+        return self.coders[0].hop
+
+    @property
+    def reach(self) -> int:
+        """See `FramedModel.reach`."""
+        return self.coders[0].reach
+
+    @property
+    def block(self) -> int:
+        """See `FramedModel.block`."""
+        return self.config.block
+
+    def sound(self, codes: Tensor) -> Tensor:
+        """See `FramedModel.sound`."""
+        return self.coders[0].decode(codes)
 
     def encode(self, x: Tensor) -> list[Tensor]:
         """Return the codes of every rate, int64 (batch, frames), the highest rate first."""
@@ -139,41 +163,6 @@ class Jukebox(StreamingModel):
     def coding_loss(self, number: int, batch: Batch) -> dict[str, Tensor]:
         """Return what one autoencoder learns from: amplitudes, spectra, and its codebook's."""
         return self.coders[number].loss(batch["audio"])
-
-    def sample(
-        self,
-        count: int,
-        length: int,
-        *,
-        condition: Condition | None = None,
-        generator: Randomness = None,
-    ) -> Tensor:
-        """See `Model.sample`."""
-        check_condition(condition, self.needs, count)
-        coder = self.coders[0]
-        frames = -(-length // coder.hop) + coder.reach
-        codes = self.tokens.sample(count, frames, generator=generator)[:, 0]
-        return coder.decode(codes)[..., :length].clamp(-1, 1)
-
-    def stream(
-        self,
-        count: int = 1,
-        *,
-        condition: Condition | None = None,
-        generator: Randomness = None,
-    ) -> Iterator[Tensor]:
-        """Yield audio without end, a block of codes at a time."""
-        check_condition(condition, self.needs, count)
-        coder, block, past = self.coders[0], self.config.block, 0
-        drawn = self.tokens.stream(count, generator=generator)
-        codes = next(drawn)[:, 0]
-        while True:
-            while codes.shape[1] < past + block + coder.reach:
-                codes = torch.cat([codes, next(drawn)[:, 0]], 1)
-            audio = coder.decode(codes)[..., past * coder.hop :]
-            yield audio[..., : block * coder.hop].clamp(-1, 1)
-            kept = min(past + block, coder.reach)
-            codes, past = codes[:, past + block - kept :], kept
 
 
 class Autoencoder(nn.Module):
@@ -281,6 +270,11 @@ class Tokens(Cascade):
     def context(self) -> int:
         """See `Model.context`: a block of the lowest rate's codes of silence."""
         return self._coders[-1].hop * self.config.block
+
+    @property
+    def frame(self) -> int:
+        """See `Cascade.frame`."""
+        return self._coders[0].hop
 
     def read(self, x: Tensor) -> list[Tensor]:
         """See `Cascade.read`; examples are audio, whose codes the autoencoders tell."""

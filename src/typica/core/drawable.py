@@ -1,0 +1,27 @@
+"""Models that an engine draws from: they take prompts, stream and are watched."""
+
+from __future__ import annotations
+
+from typing import TypeGuard
+
+from typica.core.cascade import Cascade
+from typica.core.engine import Engine, StepEngine
+from typica.core.framed import FramedModel
+from typica.core.model import AutoregressiveModel, Model
+
+Drawable = AutoregressiveModel | Cascade | FramedModel
+
+
+def is_drawable(model: Model) -> TypeGuard[Drawable]:
+    """Whether a model is drawn from symbol after symbol, by an engine."""
+    return isinstance(model, AutoregressiveModel | Cascade | FramedModel)
+
+
+def lowest(model: AutoregressiveModel | Cascade) -> AutoregressiveModel:
+    """Return what draws the examples themselves: a model, or the lowest level of a cascade."""
+    return model.levels[-1] if isinstance(model, Cascade) else model
+
+
+def steps_of(model: Drawable) -> Engine:
+    """Return an engine that takes a model's own steps."""
+    return StepEngine(model) if isinstance(model, AutoregressiveModel) else model.steps()
