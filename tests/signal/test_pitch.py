@@ -84,3 +84,17 @@ def test_batches_are_read_one_by_one():
 def test_a_range_that_the_rate_cannot_hold_is_refused():
     with pytest.raises(ConfigError, match="low=50"):
         pitch(torch.zeros(100), rate=RATE, high=9000)
+
+
+def test_what_is_long_is_told_frame_by_frame_as_what_is_short():
+    audio = torch.randn(2, 4000 * 22, generator=torch.Generator().manual_seed(0))
+
+    found = pitch(audio, rate=4000, low=100), autocorrelation_peak(audio, rate=4000, low=100)
+
+    begin = 1000  # frames of 80 samples each
+    part = audio[:, begin * 80 : (begin + 60) * 80]
+    alone = pitch(part, rate=4000, low=100), autocorrelation_peak(part, rate=4000, low=100)
+    count = alone[1].shape[-1]
+    assert found[1].shape[-1] > begin + count
+    assert torch.allclose(found[0].frequency[:, begin : begin + count], alone[0].frequency)
+    assert torch.allclose(found[1][:, begin : begin + count], alone[1], atol=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -14,6 +15,7 @@ from typica.signal.audio import check_audio
 LOW, HIGH = 50.0, 1000.0  # hertz
 HOP_S = 0.02
 THRESHOLD = 0.15  # of YIN's normalised difference; its authors take 0.1 for clean speech
+AT_ONCE = 1024  # frames
 TINY = 1e-10  # mean square of a frame that is silent
 
 
@@ -52,16 +54,11 @@ def pitch(audio: Tensor, *, rate: int, low: float = LOW, high: float = HIGH) -> 
         high: Highest frequency looked for, in hertz.
     """
     shortest, longest = _lags(rate, low, high)
-    frames = _frames(audio, 2 * (longest + 1), rate)
-    difference = _difference(frames, longest + 1)
-    lags = torch.arange(longest + 2, device=audio.device)
-    normalised = difference * lags / difference.cumsum(-1).clamp(min=TINY)
-    place = _first_dip(normalised, shortest)
-    depth = normalised.gather(-1, place[..., None])[..., 0]
-    silent = frames.square().mean(-1) < TINY
-    depth = torch.where(silent, torch.ones_like(depth), depth)
-    # The raw difference is refined: the normalised one's dips are shifted by its slope.
-    return Pitch(rate / _vertex(difference, place), depth.float())
+    found = [
+        _period(frames, shortest, longest) for frames in _frames(audio, 2 * (longest + 1), rate)
+    ]
+    period, depth = (torch.cat(one, dim=-1) for one in zip(*found, strict=True))
+    return Pitch(rate / period, depth.float())
 
 
 def autocorrelation_peak(
@@ -75,14 +72,34 @@ def autocorrelation_peak(
     the highest of many values around 0 (about 0.15 at 16 kHz); 0 for silence.
     """
     shortest, longest = _lags(rate, low, high)
-    frames = _frames(audio, 2 * (longest + 1), rate)
+    found = [
+        _likeness(frames, shortest, longest) for frames in _frames(audio, 2 * (longest + 1), rate)
+    ]
+    return torch.cat(found, dim=-1).clamp(0, 1).float()
+
+
+def _period(frames: Tensor, shortest: int, longest: int) -> tuple[Tensor, Tensor]:
+    """Return YIN's period in samples and its normalised difference there, (..., frames) each."""
+    difference = _difference(frames, longest + 1)
+    lags = torch.arange(longest + 2, device=frames.device)
+    normalised = difference * lags / difference.cumsum(-1).clamp(min=TINY)
+    place = _first_dip(normalised, shortest)
+    depth = normalised.gather(-1, place[..., None])[..., 0]
+    silent = frames.square().mean(-1) < TINY
+    depth = torch.where(silent, torch.ones_like(depth), depth)
+    # The raw difference is refined: the normalised one's dips are shifted by its slope.
+    return _vertex(difference, place), depth
+
+
+def _likeness(frames: Tensor, shortest: int, longest: int) -> Tensor:
+    """Return the highest correlation of frames with themselves a period later, (..., frames)."""
     cross, head, tails = _products(frames, longest + 1)
     silent = head <= TINY * (longest + 1)
     correlation = cross / (head * tails).clamp(min=TINY**2).sqrt()
     fallen = (correlation <= 0).cumsum(-1) > 0
-    allowed = fallen & (torch.arange(longest + 2, device=audio.device) >= shortest)
+    allowed = fallen & (torch.arange(longest + 2, device=frames.device) >= shortest)
     best = torch.where(allowed, correlation, torch.zeros_like(correlation)).amax(-1)
-    return torch.where(silent[..., 0], torch.zeros_like(best), best).clamp(0, 1).float()
+    return torch.where(silent[..., 0], torch.zeros_like(best), best)
 
 
 def _lags(rate: int, low: float, high: float) -> tuple[int, int]:
@@ -94,11 +111,13 @@ def _lags(rate: int, low: float, high: float) -> tuple[int, int]:
     return int(rate / high), int(rate / low) + 1
 
 
-def _frames(audio: Tensor, length: int, rate: int) -> Tensor:
-    """Cut frames every 20 ms, shape (..., frames, length), in float64."""
+def _frames(audio: Tensor, length: int, rate: int) -> Iterable[Tensor]:
+    """Cut frames every 20 ms, some (..., frames, length) at a time, in float64."""
     check_audio(audio)
     audio = F.pad(audio.double(), (0, max(0, length - audio.shape[-1])))
-    return audio.unfold(-1, length, max(1, round(HOP_S * rate)))
+    frames = audio.unfold(-1, length, max(1, round(HOP_S * rate)))
+    # Of all frames at once the spectra of an hour would not fit into memory.
+    return frames.split(AT_ONCE, dim=-2)
 
 
 def _products(frames: Tensor, longest: int) -> tuple[Tensor, Tensor, Tensor]:
