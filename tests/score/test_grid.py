@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from typica.core.errors import DataError
+from typica.core.errors import ConfigError, DataError
 from typica.score.grid import from_grid, grid_symbols, symbols_grid, to_grid
 from typica.score.notes import Note, Notes
 
@@ -63,3 +63,23 @@ def test_what_is_no_grid_is_refused():
     notes = Notes.of([Note(60, 0, 1), Note(60, 0, 1, channel=3)])
     with pytest.raises(DataError, match="in 2 channels, and the grid has 1"):
         to_grid(notes, quarters_per_minute=60, voices=1)
+
+
+@pytest.mark.parametrize(
+    "clock",
+    [{"quarters_per_minute": 0}, {"quarters_per_minute": -5},
+     {"quarters_per_minute": 60, "steps_per_quarter": 0}],
+    ids=str,
+)  # fmt: skip
+def test_a_clock_that_stands_still_is_refused(clock):
+    with pytest.raises(ConfigError, match="a positive tempo and at least one step a quarter"):
+        to_grid(Notes.of([Note(60, 0, 1)]), **clock)
+    with pytest.raises(ConfigError, match="a positive tempo and at least one step a quarter"):
+        from_grid([[60]], **clock)
+
+
+@pytest.mark.parametrize("symbols", [[0.5, 1, 2, 3], [-1, 0, 0, 0], [93, 0, 0, 0], [[0, 1, 2, 3]]])
+def test_what_is_no_symbol_is_refused(symbols):
+    with pytest.raises(DataError, match="symbols"):
+        symbols_grid(symbols)
+    assert symbols_grid([92, 0, 0, 0]).tolist() == [[127, -1, -1, -1]]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from typica.core.errors import DataError
+from typica.core.errors import ConfigError, DataError
 from typica.score.midi import decode_midi, encode_midi
 from typica.score.notes import Note, Notes
 
@@ -175,3 +175,32 @@ def test_no_damage_is_worse_than_a_refusal(data):
     except DataError:
         return
     assert len(notes) <= 2
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ({"quarters_per_minute": 0}, "quarters_per_minute must be from 3.6 on, got 0"),
+        ({"quarters_per_minute": 3.5}, "from 3.6 on"),
+        ({"quarters_per_minute": float("nan")}, "from 3.6 on"),
+        ({"ticks_per_quarter": 0}, "from 1 to 32767, got 0"),
+        ({"ticks_per_quarter": 32_768}, "from 1 to 32767"),
+        ({"controls": {128: 0}}, r"must be in \[0, 127\]"),
+        ({"controls": {7: 128}}, r"must be in \[0, 127\]"),
+        ({"rest_s": -1.0}, "rest_s must be at least 0"),
+    ],
+    ids=str,
+)
+def test_what_a_file_cannot_tell_is_refused(setting, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        encode_midi(Notes.of([Note(60, 0, 1)]), **setting)
+
+
+def test_the_longest_pause_is_told_and_a_longer_one_refused():
+    longest_s = (2**28 - 1) / 1920
+
+    far = decode_midi(encode_midi(Notes.of([Note(60, longest_s, longest_s + 1)])))
+
+    assert far.onset_s.tolist() == [longest_s]
+    with pytest.raises(DataError, match="longer than a MIDI file can tell"):
+        encode_midi(Notes.of([Note(60, 2**28 / 1920, 2**28 / 1920 + 1)]))

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from typica.core.errors import ConfigError, DataError
+from typica.score.midi import decode_midi, encode_midi
 from typica.score.multitrack import END, START, MultitrackCodec
 from typica.score.notes import Note, Notes
 
@@ -126,3 +127,39 @@ def test_what_cannot_be_told_is_refused():
         CODEC.encode(Notes.of([]), "back")
     with pytest.raises(DataError, match="numbers in"):
         CODEC.decode([-1])
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"instruments": {}}, "1 to 15 instruments and drums"),
+        ({"instruments": {f"i{number}": [number] for number in range(16)}}, "1 to 15 instruments"),
+        ({"instruments": {"a": [0, 1], "b": [1]}}, "belongs to one instrument alone"),
+        ({"instruments": {"a": [128]}}, r"in \[0, 127\]"),
+        ({"instruments": {"a": []}}, "'a' has no programs"),
+        ({"volumes": 31}, "of 31 volumes only 26 would be used: take 26"),
+    ],
+)
+def test_a_vocabulary_that_could_not_work_is_refused(settings, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        MultitrackCodec(**settings)
+
+
+def test_fifteen_instruments_and_drums_come_back_from_midi():
+    instruments = {f"i{number}": [number] for number in range(15)} | {"drums": ()}
+    codec = MultitrackCodec(instruments=instruments)
+    notes = [Note(60, 0, 1, program=program) for program in range(15)]
+    notes.append(Note(60, 0, 1, channel=9))
+
+    back = decode_midi(encode_midi(codec.decode(codec.encode(Notes.of(notes)))))
+
+    assert sorted(back.program[back.channel != 9].tolist()) == list(range(15))
+    assert len(back) == 16
+
+
+@pytest.mark.parametrize("wrong", [[-1], [len(CODEC)], [0.5]])
+def test_what_is_no_token_is_neither_moved_nor_placed(wrong):
+    with pytest.raises(DataError, match="tokens"):
+        CODEC.transposed(wrong, 1)
+    with pytest.raises(DataError, match="tokens"):
+        CODEC.positions(wrong)

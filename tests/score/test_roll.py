@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from typica.core.errors import ShapeError
+from typica.core.errors import ConfigError, ShapeError
 from typica.score.notes import Note, Notes
 from typica.score.roll import (
     frames_of,
@@ -156,3 +156,15 @@ def test_rolls_give_back_notes_on_frames(spans):
 def test_rolls_of_two_shapes_are_refused():
     with pytest.raises(ShapeError, match=r"one shape \(frames, 128\)"):
         roll_notes(np.zeros((3, 128)), np.zeros((4, 128)), RATE)
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, np.nan, np.inf])
+def test_a_rate_that_is_none_is_refused(rate):
+    notes = Notes.of([Note(60, 0, 1)])
+    for make in (piano_roll, onset_roll, velocity_roll):
+        with pytest.raises(ConfigError, match="positive number of frames a second"):
+            make(notes, rate)
+    with pytest.raises(ConfigError, match="positive number of frames a second"):
+        roll_notes(np.zeros((3, 128)), np.zeros((3, 128)), rate)
+    with pytest.raises(ConfigError, match="at least 0 frames, got -1"):
+        piano_roll(notes, 10.0, frames=-1)

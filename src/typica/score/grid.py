@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from typica.core.errors import DataError
+from typica.core.errors import ConfigError, DataError
 from typica.score.notes import DRUM_CHANNEL, Notes
+from typica.score.pairing import whole_numbers
 
 SILENCE = -1
 """Stands in a grid where a voice does not sound."""
@@ -33,12 +34,13 @@ def to_grid(
         MIDI pitches, -1 for silence, shape (steps, voices).
 
     Raises:
+        ConfigError: Tempo or steps are not positive.
         DataError: There are more channels than voices.
     """
     channels = sorted(set(notes.channel.tolist()))
     if len(channels) > voices:
         raise DataError(f"the notes stand in {len(channels)} channels, and the grid has {voices}")
-    rate = quarters_per_minute / 60 * steps_per_quarter
+    rate = 1 / _step_s(quarters_per_minute, steps_per_quarter)
     ordered = notes.in_order()
     # A step is sounded if its beginning lies in [onset, offset).
     first = np.ceil(ordered.onset_s * rate - _ROUNDING).astype(np.int64)
@@ -54,10 +56,11 @@ def from_grid(grid: ArrayLike, *, quarters_per_minute: float, steps_per_quarter:
     """Return the notes of a grid, a channel a voice: equal neighbours are one note.
 
     Raises:
+        ConfigError: Tempo or steps are not positive.
         DataError: It has not the shape (steps, voices), or holds what is no pitch.
     """
     grid = _checked(grid)
-    step_s = 60 / quarters_per_minute / steps_per_quarter
+    step_s = _step_s(quarters_per_minute, steps_per_quarter)
     channels = [channel for channel in range(16) if channel != DRUM_CHANNEL]
     rows = []
     for number, voice in zip(channels, grid.T, strict=False):
@@ -94,10 +97,23 @@ def grid_symbols(grid: ArrayLike, *, lowest: int = 36, highest: int = 81) -> NDA
 
 
 def symbols_grid(symbols: ArrayLike, *, voices: int = 4, lowest: int = 36) -> NDArray[np.int64]:
-    """Return the grid of symbols, the inverse of `grid_symbols`; an unfinished step is left out."""
-    symbols = np.asarray(symbols, dtype=np.int64)
+    """Return the grid of symbols, the inverse of `grid_symbols`; an unfinished step is left out.
+
+    Raises:
+        DataError: They are not whole numbers in a row, or one tells no pitch.
+    """
+    symbols = whole_numbers(symbols, 128 - lowest + 1, "symbols")
     symbols = symbols[: len(symbols) // voices * voices].reshape(-1, voices)
     return np.where(symbols == 0, SILENCE, symbols + lowest - 1)
+
+
+def _step_s(quarters_per_minute: float, steps_per_quarter: int) -> float:
+    if not (0 < quarters_per_minute < np.inf and steps_per_quarter >= 1):
+        raise ConfigError(
+            f"a grid needs a positive tempo and at least one step a quarter, got "
+            f"quarters_per_minute={quarters_per_minute} and steps_per_quarter={steps_per_quarter}"
+        )
+    return 60 / quarters_per_minute / steps_per_quarter
 
 
 def _checked(grid: ArrayLike) -> NDArray[np.int64]:

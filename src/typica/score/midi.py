@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from typica.core.errors import ConfigError, DataError
 from typica.score.controls import Controls, Performance
 from typica.score.midi_compiled import read_compiled
 from typica.score.midi_events import Events, read_events
@@ -41,7 +42,12 @@ def encode_midi(
         controls: Values of MIDI controllers by number, set at the beginning of each channel used.
         changes: Controls that change on the way, such as pedals; at one tick they come first.
         rest_s: Silence between the last release and the end of the file.
+
+    Raises:
+        ConfigError: A setting is none that a MIDI file can tell.
+        DataError: A pause is longer than it can tell: 38 hours at the usual tempo.
     """
+    _check_settings(quarters_per_minute, ticks_per_quarter, controls or {}, rest_s)
     tempo_us = round(60e6 / quarters_per_minute)
     ticks_per_s = ticks_per_quarter * 1e6 / tempo_us
     body = bytearray(b"\x00\xff\x51\x03" + tempo_us.to_bytes(3))
@@ -56,6 +62,19 @@ def encode_midi(
     body += _variable_length(round(rest_s * ticks_per_s)) + b"\xff\x2f\x00"
     header = struct.pack(">IHHH", 6, 0, 1, ticks_per_quarter)
     return b"MThd" + header + b"MTrk" + len(body).to_bytes(4) + bytes(body)
+
+
+def _check_settings(
+    quarters_per_minute: float, ticks_per_quarter: int, controls: Mapping[int, int], rest_s: float
+) -> None:
+    if not 3.6 <= quarters_per_minute <= 60e6:  # a quarter is 1 to 2^24 - 1 microseconds long
+        raise ConfigError(f"quarters_per_minute must be from 3.6 on, got {quarters_per_minute}")
+    if not 1 <= ticks_per_quarter < 0x8000:
+        raise ConfigError(f"ticks_per_quarter must be from 1 to 32767, got {ticks_per_quarter}")
+    if not all(0 <= number < 128 for pair in controls.items() for number in pair):
+        raise ConfigError(f"controls and their values must be in [0, 127], got {dict(controls)}")
+    if not 0 <= rest_s < np.inf:
+        raise ConfigError(f"rest_s must be at least 0, got {rest_s}")
 
 
 def _changes(changes: Controls | None, ticks_per_s: float) -> list[tuple[int, bytes]]:
@@ -81,6 +100,8 @@ def _messages(notes: Notes, ticks_per_s: float) -> list[tuple[int, bytes]]:
 
 def _variable_length(number: int) -> bytes:
     """Write a number in groups of seven bits, all but the last marked by the eighth bit."""
+    if number >= 1 << 28:
+        raise DataError("a pause between notes is longer than a MIDI file can tell")
     groups = [number & 0x7F]
     while number := number >> 7:
         groups.append(number & 0x7F | 0x80)

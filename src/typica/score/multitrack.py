@@ -47,7 +47,7 @@ class MultitrackCodec:
 
     Attributes:
         instruments: The General MIDI programs that count as each instrument; its first is what it
-            is decoded to. "drums" is what plays on the drum channel. 16 at most.
+            is decoded to. "drums" is what plays on the drum channel. 15 at most besides.
         styles: Names, as of composers, that a piece may begin with.
         volumes: Levels of velocity, the release not counted.
         steps_per_s: Steps of time a second.
@@ -65,12 +65,25 @@ class MultitrackCodec:
     highest: int = 127
 
     def __post_init__(self) -> None:
-        if not 0 < len(self.instruments) <= 16:
-            raise ConfigError(f"1 to 16 instruments are possible, got {len(self.instruments)}")
+        self._check_instruments()
         if min(self.steps_per_s, self.longest) < 1 or not 1 <= self.volumes <= 127:
             raise ConfigError(f"steps, waits and volumes must be at least 1, got {self}")
         if not 0 <= self.lowest <= self.highest <= 127:
             raise ConfigError(f"pitches must lie in [0, 127], got {self}")
+        used = -(-127 // self._bin)
+        if used < self.volumes:
+            raise ConfigError(f"of {self.volumes} volumes only {used} would be used: take {used}")
+
+    def _check_instruments(self) -> None:
+        count = len(self.instruments) - (DRUMS in self.instruments)
+        if not self.instruments or count > 15:
+            raise ConfigError(f"1 to 15 instruments and drums are possible, got {count}")
+        programs = [program for own in self.instruments.values() for program in own]
+        if len(set(programs)) < len(programs) or not set(programs) <= set(range(128)):
+            raise ConfigError("each program, in [0, 127], belongs to one instrument alone")
+        silent = [name for name, own in self.instruments.items() if not own and name != DRUMS]
+        if silent:
+            raise ConfigError(f"the instrument {silent[0]!r} has no programs")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -207,9 +220,9 @@ class MultitrackCodec:
         """Return tokens with all pitches moved but those of drums.
 
         Raises:
-            DataError: A pitch would leave the range.
+            DataError: A pitch would leave the range, or a number is none of this vocabulary.
         """
-        whole = np.asarray(tokens, dtype=np.int64)
+        whole = whole_numbers(tokens, len(self), "tokens")
         instrument, level, pitch = self._parts(whole)
         names = np.array(list(self.instruments))
         moves = (level >= 0) & (names[instrument] != DRUMS)
@@ -219,8 +232,12 @@ class MultitrackCodec:
         return whole + np.where(moves, semitones, 0)
 
     def positions(self, tokens: ArrayLike) -> Positions:
-        """Return where each token of a whole piece stands; crops take their rows of it."""
-        whole = np.asarray(tokens, dtype=np.int64)
+        """Return where each token of a whole piece stands; crops take their rows of it.
+
+        Raises:
+            DataError: A number is none of this vocabulary.
+        """
+        whole = whole_numbers(tokens, len(self), "tokens")
         waits = self._waits(whole)
         struck = self._parts(whole)[1] > 0
         before = np.cumsum(struck.astype(np.int64)) - struck

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from typica.core.errors import ShapeError
+from typica.core.errors import ConfigError, ShapeError
 from typica.score.notes import Notes
 
 PITCHES = 128
@@ -34,6 +34,9 @@ def piano_roll(notes: Notes, rate: float, frames: int | None = None) -> NDArray[
 
     Returns:
         Zeros and ones, shape (frames, 128).
+
+    Raises:
+        ConfigError: The rate is not positive, or the length negative.
     """
     first, last = _spans(notes, rate)
     roll = _empty(last, frames)
@@ -101,8 +104,10 @@ def roll_notes(
         velocity: In [0, 1], read at the onset; of the same shape. Without it all are 80.
 
     Raises:
+        ConfigError: The rate is not positive.
         ShapeError: The shapes differ.
     """
+    _check_rate(rate)
     struck, sounds = np.asarray(onsets) != 0, np.asarray(sounding) != 0
     shapes = {struck.shape, sounds.shape, struck.shape if velocity is None else velocity.shape}
     if len(shapes) > 1 or struck.ndim != 2 or struck.shape[1] != PITCHES:
@@ -130,12 +135,20 @@ def roll_notes(
 
 
 def _spans(notes: Notes, rate: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    _check_rate(rate)
     first = np.floor(notes.onset_s * rate + _ROUNDING).astype(np.int64)
     last = np.ceil(notes.offset_s * rate - _ROUNDING).astype(np.int64)
     return first, np.maximum(last, first + 1)
 
 
+def _check_rate(rate: float) -> None:
+    if not 0 < rate < np.inf:
+        raise ConfigError(f"a roll has a positive number of frames a second, got {rate}")
+
+
 def _empty(last: NDArray[np.int64], frames: int | None) -> NDArray[np.uint8]:
     if frames is None:
         frames = int(last.max(initial=0))
+    if frames < 0:
+        raise ConfigError(f"a roll has at least 0 frames, got {frames}")
     return np.zeros((frames, PITCHES), dtype=np.uint8)
