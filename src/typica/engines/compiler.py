@@ -20,6 +20,7 @@ from typica.engines.build import NoCompilerError
 from typica.engines.job import Kernel
 from typica.engines.packing import Weights
 from typica.layers.gated_network import GatedModel, GatedNetwork
+from typica.layers.recurrent_network import RecurrentModel
 
 Backend = Literal["auto", "c++", "numba", "graph", "torch"]
 
@@ -43,8 +44,8 @@ def compile(  # noqa: A001 - what it is called as `engines.compile`
     It holds the weights as they are now; train the model further, and compile it again.
 
     Args:
-        model: An autoregressive model. One around a gated stack is compiled for where it lies;
-            others take their own steps.
+        model: An autoregressive model. One around a gated stack is compiled for where it lies, one
+            of recurrent tiers for a CPU; others take their own steps.
         weights: How matrices are kept: "float32" gives the module's numbers; "bfloat16" and
             "int8" are about 1.5 and 2 times as fast and somewhat off: `engines.cost` tells by
             how much.
@@ -82,6 +83,8 @@ def _compile(
     say: Callable[[str], None],
 ) -> Engine:
     """Return an engine of one model; see `compile`."""
+    if isinstance(model, RecurrentModel) and backend != "torch":
+        return _recurrent(model, model, weights, backend, threads, say)
     if backend == "torch" or not isinstance(model, GatedModel):
         if weights != "float32" or backend not in STEPS:
             raise no_engine(type(model).__name__)
@@ -123,6 +126,36 @@ def engine_for(model: Model, **settings: Any) -> Engine | None:
     if settings.get("weights", "float32") != "float32" or settings.get("backend") not in STEPS:
         raise no_engine(type(model).__name__)
     return None
+
+
+def _recurrent(
+    model: AutoregressiveModel,
+    parts: RecurrentModel,
+    weights: Weights,
+    backend: Backend,
+    threads: int | None,
+    say: Callable[[str], None],
+) -> Engine:
+    """Return an engine of recurrent tiers: in C++ on a CPU, or the module's own steps."""
+    on_cpu = next(model.parameters()).device.type == "cpu"
+    if backend not in ("auto", "c++") or (not on_cpu and (backend, weights) != ("auto", "float32")):
+        raise no_engine(type(model).__name__)
+    if not on_cpu:
+        return StepEngine(model)
+    from typica.engines.recurrent.engine import RecurrentEngine
+    from typica.engines.recurrent.native import RecurrentKernel
+
+    with torch.no_grad():
+        network = parts.recurrent_network()
+    try:
+        kernel = RecurrentKernel(network, weights)
+    except NoCompilerError as error:
+        if backend == "c++" or weights != "float32":
+            raise
+        say(f"{error}; until then the module takes its own steps, many times slower")
+        return StepEngine(model)
+    threads = threads or torch.get_num_threads()
+    return RecurrentEngine(model, network, kernel, model_digest(model), threads)
 
 
 def _kernel(

@@ -1,5 +1,5 @@
-// Vectors of float32 and products with packed matrices: what all kernels stand on. Text that they
-// include; constants, PAD, PANEL and the type WEIGHTS among them, stand before it.
+// Vectors of float32, products with packed matrices, and room: what all kernels stand on. Text that
+// they include; constants, PAD, PANEL and the type WEIGHTS among them, stand before it.
 
 #include <algorithm>
 #include <cmath>
@@ -330,3 +330,20 @@ inline void multiply(const typename W::Element* w, const float* const* x, float*
   if constexpr (W::IS_WHOLE) multiply_whole<K, O>(w, x, y, rows);
   else multiply_floats<W, K, O>(w, x, y, rows);
 }
+
+// ---- memory ---------------------------------------------------------------------------------
+
+// Room that is given out piece by piece, each at the beginning of a cache's line.
+struct Arena {
+  char *memory, *next;
+  explicit Arena(size_t bytes) : memory((char*)aligned_alloc(64, (bytes + 63) / 64 * 64)) {
+    next = memory;
+  }
+  ~Arena() { free(memory); }
+  template <class T>
+  T* take(size_t count) {
+    T* place = (T*)next;
+    next += (count * sizeof(T) + 63) / 64 * 64;
+    return place;
+  }
+};

@@ -494,20 +494,6 @@ constexpr size_t widest() {
   return most;
 }
 
-struct Arena {
-  char *memory, *next;
-  explicit Arena(size_t bytes) : memory((char*)aligned_alloc(64, (bytes + 63) / 64 * 64)) {
-    next = memory;
-  }
-  ~Arena() { free(memory); }
-  template <class T>
-  T* take(size_t count) {
-    T* place = (T*)next;
-    next += (count * sizeof(T) + 63) / 64 * 64;
-    return place;
-  }
-};
-
 void run_streams(const Call& call) {
   constexpr size_t G = CONTEXT && Context::GATE > Main::GATE ? Context::GATE : Main::GATE;
   constexpr size_t CG = CONTEXT ? (size_t)Context::LAYERS * 2 * Context::GATE : 0;

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, NamedTuple, cast
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +27,15 @@ from typica.core.hidden import HiddenStates
 from typica.core.model import EndlessModel
 from typica.expressions import set_param, weight_norm
 from typica.layers.distributions import Levels
+from typica.layers.gated_network import Affine
+from typica.layers.recurrent_network import (
+    RecurrentLayer,
+    RecurrentModel,
+    RecurrentNetwork,
+    RecurrentState,
+    RecurrentTier,
+    TierState,
+)
 from typica.signal.quantise import QuantiserName, quantiser
 
 FORGET_BIAS = 3.0  # an LSTM begins by keeping what it has
@@ -85,37 +94,7 @@ class SampleRNNConfig(Config):
         quantiser(self.quantiser, self.bits)
 
 
-class TierState(NamedTuple):
-    """What a tier remembers.
-
-    Attributes:
-        hidden: Of each layer, (batch, layers, width).
-        cell: Of each LSTM, of the same shape, or None.
-        words: What its last frame says to the tier below, (batch, ratio, width).
-    """
-
-    hidden: Tensor
-    cell: Tensor | None
-    words: Tensor
-
-
-class SampleState(NamedTuple):
-    """What a SampleRNN remembers.
-
-    Attributes:
-        time: Number of symbols read.
-        heard: The last of them, one less than the longest frame, (batch, symbols).
-        tiers: Of each tier, the slowest first.
-        label: Classes, (batch,), or None.
-    """
-
-    time: int
-    heard: Tensor
-    tiers: tuple[TierState, ...]
-    label: Tensor | None = None
-
-
-class SampleRNN(EndlessModel, CarryingModel, HiddenStates):
+class SampleRNN(EndlessModel, CarryingModel, RecurrentModel, HiddenStates):
     """See the module's docstring."""
 
     config_type = SampleRNNConfig
@@ -147,7 +126,7 @@ class SampleRNN(EndlessModel, CarryingModel, HiddenStates):
     @property
     def state_types(self) -> tuple[type, ...]:
         """See `AutoregressiveModel.state_types`."""
-        return SampleState, TierState
+        return RecurrentState, TierState
 
     @property
     def initial(self) -> float:
@@ -168,23 +147,25 @@ class SampleRNN(EndlessModel, CarryingModel, HiddenStates):
         """See `AutoregressiveModel.render`."""
         return self.quantiser.decode(symbols)[:, None]
 
-    def start(self, count: int, condition: Condition | None = None) -> SampleState:
+    def start(self, count: int, condition: Condition | None = None) -> RecurrentState:
         """Return the state after silence."""
         check_condition(condition, self.needs, count)
         device = next(self.parameters()).device
         heard = torch.full((count, self.config.frames[0] - 1), int(self.initial), device=device)
         label = condition["label"].values if condition else None
         tiers = tuple(cast(Tier, tier).start(count) for tier in self.tiers)
-        return SampleState(0, heard, tiers, label)
+        return RecurrentState(0, heard, tiers, label)
 
-    def advance(self, previous: Tensor, state: SampleState) -> tuple[Distribution, SampleState]:
+    def advance(
+        self, previous: Tensor, state: RecurrentState
+    ) -> tuple[Distribution, RecurrentState]:
         """See `AutoregressiveModel.advance`."""
         distribution, _, state = self.advance_hidden(previous, state)
         return distribution, state
 
     def advance_hidden(
-        self, previous: Tensor, state: SampleState
-    ) -> tuple[Distribution, Tensor, SampleState]:
+        self, previous: Tensor, state: RecurrentState
+    ) -> tuple[Distribution, Tensor, RecurrentState]:
         """See `HiddenStates.advance_hidden`: the vectors are the perceptron's last."""
         heard = torch.cat([state.heard, previous], 1)
         values = _numbers(heard, self.quantiser.levels, like=self.perceptron.hidden.bias)
@@ -194,8 +175,22 @@ class SampleRNN(EndlessModel, CarryingModel, HiddenStates):
             tiers.append(memory)
         log_probs, vectors = self.perceptron(heard, values, told)
         length = previous.shape[1]
-        state = SampleState(state.time + length, heard[:, length:], tuple(tiers), state.label)
+        state = RecurrentState(state.time + length, heard[:, length:], tuple(tiers), state.label)
         return Levels(log_probs), vectors, state
+
+    def recurrent_network(self) -> RecurrentNetwork:
+        """See `RecurrentModel.recurrent_network`."""
+        perceptron, levels = self.perceptron, self.quantiser.levels
+        bias = perceptron.hidden.bias
+        return RecurrentNetwork(
+            cell=self.config.cell,
+            numbers=_numbers(torch.arange(levels, device=bias.device), levels, like=bias),
+            tiers=tuple(cast(Tier, tier).parts() for tier in self.tiers),
+            tables=None if perceptron.reading is None else perceptron.tables(),
+            head=(_affine(perceptron.hidden), _affine(perceptron.last)),
+            levels=levels,
+            distribution=Levels,
+        )
 
 
 class Tier(nn.Module):
@@ -219,6 +214,16 @@ class Tier(nn.Module):
         """Return the state before the first frame."""
         hidden, cell = self.stack.start(count)
         return TierState(hidden, cell, hidden.new_zeros(count, self.ratio, self.width))
+
+    def parts(self) -> RecurrentTier:
+        """Return what an engine is compiled from."""
+        return RecurrentTier(
+            *(self.frame, self.part, _affine(self.input)),
+            None if self.label is None else self.label.weight,
+            tuple(_layer(cast(nn.RNNBase, layer)) for layer in self.stack.layers),
+            tuple(_affine(cast(nn.Linear, linear)) for linear in self.stack.outputs),
+            _affine(self.upsampling),
+        )
 
     def forward(
         self,
@@ -394,6 +399,17 @@ class Perceptron(nn.Module):
             levels = torch.arange(self.levels, device=weight.device)
             return _numbers(levels, self.levels, like=weight)[:, None] * weight
         return self.embedding.weight @ weight
+
+
+def _affine(linear: nn.Linear) -> Affine:
+    bias = torch.zeros(linear.out_features) if linear.bias is None else linear.bias
+    return Affine(linear.weight.t(), bias.to(linear.weight))
+
+
+def _layer(layer: nn.RNNBase) -> RecurrentLayer:
+    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+    inputs, past, *biases = (getattr(layer, name) for name in names)
+    return RecurrentLayer(inputs.t(), past.t(), *biases)
 
 
 def _numbers(levels: Tensor, count: int, like: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""Engines for recurrent tiers above a perceptron."""
