@@ -147,6 +147,24 @@ def test_a_strike_without_release_sounds_as_long_as_is_allowed():
     assert PERFORMANCE_388.decode(released).offset_s.tolist() == [8.0]
 
 
+@given(pieces, st.sampled_from([0.95, 0.975, 1.025, 1.05]))
+def test_stretched_notes_are_told_at_stretched_steps(rows, stretch):
+    codec, rows = PERFORMANCE_388, apart(rows)
+    slower = [
+        row._replace(onset_s=row.onset_s * stretch, offset_s=row.offset_s * stretch) for row in rows
+    ]
+
+    before, after = (codec.decode(codec.encode(Notes.of(some))) for some in (rows, slower))
+
+    pairs = [
+        sorted(zip(notes.pitch, notes.onset_s, strict=True)) for notes in (before, after)
+    ]  # fmt: skip
+    for (pitch, old), (same, new) in zip(*pairs, strict=True):
+        assert pitch == same
+        # Each is off by half a step at most.
+        assert abs(new - stretch * old) * codec.steps_per_s <= 0.5 + 0.5 * stretch + 1e-6
+
+
 @given(pieces, st.integers(-21, 19))
 def test_transposing_commutes_with_encoding(rows, semitones):
     codec = PERFORMANCE_388
