@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
+from typica.core.duration import span
+
 if TYPE_CHECKING:
     from typica.actions.plan import Planned
 
@@ -65,11 +67,3 @@ def size(count: int) -> str:
     while value >= 1000 and len(units) > 1:
         value, units = value / 1000, units[1:]
     return f"{value:.3g} {units[0]}" if value < 1000 else f"{value:,.0f} {units[0]}"
-
-
-def span(seconds: float) -> str:
-    """Write a time in the unit that fits."""
-    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.0f} seconds"

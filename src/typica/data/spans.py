@@ -28,7 +28,8 @@ Division = Literal["files", "spans", "chunks"]
 DIVISIONS: tuple[Division, ...] = ("files", "spans", "chunks")
 CHUNK_S = 8.0  # of a chunk, and of a guard between spans
 SPAN_S = 60.0  # of a held-out span, about: fills the monitor's longest window several times
-LEAST_CHUNKS = 10  # that an album must last: half of it is then still trained on
+VALID_S, MOST = 72.0, 0.3  # what tells a trap from music, but no more than this share of the time
+LEAST_CHUNKS = 12  # that an album must last: a third of it is then still trained on
 HOP_S = 2700 / 3200  # from chunk to chunk: 3,200 of an album of 45 minutes
 SEED, HELD_OUT = 123, 0.06  # of the published shuffle, and the share of `valid` and of `test`
 
@@ -74,6 +75,8 @@ def divide(lines: Lines, division: Division, settings: Settings, folder: Path) -
 
 def spans_of(lengths: Sequence[int], rate: int) -> list[list[Span]]:
     """Hold out spans, about a tenth of the time for each of `valid` and `test`.
+
+    Of short albums `valid` gets more: 72 s, by which a monitor tells music from traps.
 
     Args:
         lengths: Samples of the recordings, in their order.
@@ -150,17 +153,17 @@ def shared(lines: Iterable[dict[str, Any]], split: str = VALID) -> float:
 def _line(total: int, guard: int, rate: int) -> Iterator[Span]:
     """Yield spans of the line of time: in each stretch of it one of `valid` and one of `test`."""
     count = max(1, round(SHARE * total / (SPAN_S * rate)))
-    length = int(SHARE * total / count)
+    valid = max(SHARE * total, min(VALID_S * rate, MOST * total))
+    lengths = {VALID: int(valid / count), TEST: int(SHARE * total / count)}
     done = 0
     for number in range(count):
         middle = (2 * number + 1) * total // (2 * count)
-        first = middle - length - guard // 2
-        second = first + length + guard
-        yield Span(done, first - guard, TRAIN)
-        splits = (VALID, TEST) if number % 2 == 0 else (TEST, VALID)
-        for start, split in zip((first, second), splits, strict=True):
-            yield Span(start, start + length, split)
-        done = second + length + guard
+        start = middle - (sum(lengths.values()) + guard) // 2
+        yield Span(done, start - guard, TRAIN)
+        for split in (VALID, TEST) if number % 2 == 0 else (TEST, VALID):
+            yield Span(start, start + lengths[split], split)
+            start += lengths[split] + guard
+        done = start
     yield Span(done, total, TRAIN)
 
 

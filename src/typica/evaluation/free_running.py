@@ -18,6 +18,7 @@ from torch import Tensor
 
 from typica.core.engine import Engine
 from typica.core.progress import SILENT, Progress
+from typica.core.randomness import Randomness
 from typica.evaluation.copying import Copy, CopyIndex, copied_share
 from typica.evaluation.health import LOWEST_LEVEL_DB, repetition, spectral_distance_db
 from typica.signal.loudness import clipped_share, level_db
@@ -143,7 +144,7 @@ def play(
     seconds: float,
     prompt: Tensor | None = None,
     learnt: CopyIndex | None = None,
-    generator: torch.Generator | None = None,
+    generator: Randomness = None,
     progress: Progress = SILENT,
 ) -> Played:
     """Let a model play, and watch it without helping it.
@@ -158,7 +159,7 @@ def play(
         seconds: Of each; a rest of a tick of the monitor is left out.
         prompt: Audio to go on from, (count, 1, time); it is not judged. Silence if left out.
         learnt: Knows what could be copied.
-        generator: Where the randomness comes from.
+        generator: Where the randomness comes from: one for all streams, or one for each.
         progress: Hears how far it is.
     """
     grid, state = monitor.grid, engine.start(count, prompt=prompt)
