@@ -30,7 +30,7 @@ class SelfSimilarity(NamedTuple):
 
     Attributes:
         lags_s: Distances in time.
-        values: Mean correlation of chroma at each: 1 for the same, 0 for no relation.
+        values: Mean cosine of chroma at each: 1 for the same, 0 for nothing in common.
         error: Standard error of each, over recordings; None of a single one.
     """
 
@@ -48,9 +48,9 @@ def self_similarity(
 ) -> SelfSimilarity:
     """Return the self-similarity of harmony, as the mean over recordings.
 
-    That of a recording at a lag is the correlation of its frames' chroma with those so much later,
-    each less the recording's mean chroma, over all frames that sound: what stays all the time, such
-    as a drone, is no structure.
+    That of a recording at a lag is the mean cosine between the chroma of a frame and of the one so
+    much later, over all frames that sound. A drone has 1 and noise nearly so; music that stays in a
+    key lies between these and notes that have nothing to do with one another.
 
     Args:
         recordings: Each (1, time), longer than the longest lag.
@@ -100,12 +100,8 @@ def chroma(audio: Tensor, rate: int) -> Array:
 
 
 def _curve(rows: Array, lags: NDArray[np.int64]) -> Array:
-    sounds = np.asarray(rows.any(1))
-    apart = np.where(sounds[:, None], rows - rows[sounds].mean(0), 0)
-    found = []
+    sounds, found = np.asarray(rows.any(1)), []
     for lag in lags:
-        one, other = apart[:-lag], apart[lag:]
-        both = sounds[:-lag] & sounds[lag:]
-        power = np.sqrt(np.square(one[both]).sum() * np.square(other[both]).sum())
-        found.append(float((one * other).sum() / power) if power > 0 else 0.0)
+        both = (sounds[:-lag] & sounds[lag:]).sum()
+        found.append(float((rows[:-lag] * rows[lag:]).sum() / both) if both else 0.0)
     return np.array(found)
