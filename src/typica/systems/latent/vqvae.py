@@ -276,11 +276,12 @@ class Encoder(nn.Module):
         """Let an untrained encoder tell examples apart, so that they fall on many codes.
 
         With torch's own first weights each layer halves what varies and keeps its biases: what
-        comes out lies in one place.
+        comes out lies in one place. Where only its direction counts, biases would make most of it.
         """
         for layer in (*self.convolutions, self.last):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
+            if self.normalise:
+                nn.init.zeros_(layer.bias)
 
     def forward(self, symbols: Tensor) -> Tensor:
         """Read a multiple of the hop."""
