@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from typica.core.errors import DataError
@@ -26,14 +26,21 @@ def melodies(draw, longest=8):
 
 
 def read_back(text, grid):
-    """Return the tones that our own reader finds; it strikes what is tied again."""
+    """Return the tones that our own reader finds; it strikes what is tied again.
+
+    Where a bar is no whole number of steps, that is between two of them.
+    """
     (typed,) = read_tunes(text)
     tune = clean(typed)
     assert validate(tune.tokens).faults == ()
     notes = played(tune.tokens, quarters_per_minute=60)
-    return [Tone(p, round(a * grid), round(b * grid)) for p, a, b, *_ in notes.rows()]
+    return [
+        Tone(p, round(48 * a * grid) / 48, round(48 * b * grid) / 48)
+        for p, a, b, *_ in notes.rows()
+    ]
 
 
+@example(tones=[Tone(36, 2, 3)], grid=1, metre=(5, 8), sharps=None)
 @given(
     tones=melodies(),
     grid=st.sampled_from([1, 2, 4, 12]),
