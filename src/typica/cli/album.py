@@ -61,6 +61,18 @@ def album(
         float | None, Option(help="Of the stream; without an end if left out.")
     ] = None,
     device: Annotated[str, Option(help="auto, cpu, cuda or mps.")] = "auto",
+    curate: Annotated[
+        bool, Option("--curate", help="Only serve the page, and save what is chosen on it.")
+    ] = False,
+    export: Annotated[
+        bool, Option("--export", help="Only put the kept clips together, with a cue sheet.")
+    ] = False,
+    best: Annotated[
+        int | None, Option(min=1, help="With --export: so many, the best by the rules.")
+    ] = None,
+    curation: Annotated[
+        Path | None, Option(help="With --export: a curation.json that the page gave.")
+    ] = None,
 ) -> None:
     """Make an album in the style of a folder of recordings.
 
@@ -74,10 +86,22 @@ def album(
         typica album ~/Music/my_album --minutes 120 --no-stream
 
         typica album ~/Music/my_album --clips 48
+
+        typica album ~/Music/my_album --curate
+
+        typica album ~/Music/my_album --export
     """
     from typica.actions.album.make import make_album
     from typica.actions.album.project import place_of
     from typica.cli._bars import Bars
+
+    place = place_of(folder, out)
+    if curate:
+        _curate(place, http)
+        return
+    if export:
+        _export(place, best, curation)
+        return
 
     wishes: dict[str, Any] = {
         "minutes": minutes,
@@ -96,7 +120,7 @@ def album(
     }
     made = make_album(
         folder,
-        place_of(folder, out),
+        place,
         {name: value for name, value in wishes.items() if value is not None},
         until=until if stream or until != "stream" else "page",
         http=http,
@@ -115,3 +139,23 @@ def _tell(made: Album) -> None:
         return
     print(made.page)
     print(f"open it, or: typica album {made.project.path} --curate", file=sys.stderr)
+
+
+def _curate(place: Path, http: str) -> None:
+    from typica.actions.album.curate import curate
+    from typica.cli._bars import Bars
+
+    curate(place, http, Bars())
+
+
+def _export(place: Path, best: int | None, curation: Path | None) -> None:
+    import sys
+
+    from typica.actions.album.export import export
+
+    made = export(place, best=best, curation=curation)
+    for track in made.tracks:
+        print(f"{track.number:2d}  {track.title}, seed {track.clip.seed}", file=sys.stderr)
+    minutes, seconds = divmod(round(made.seconds), 60)
+    print(f"{len(made.tracks)} tracks, {minutes}:{seconds:02d} together", file=sys.stderr)
+    print(made.folder)

@@ -128,10 +128,10 @@ def begin(folder: Path, out: Path, wishes: Mapping[str, Any]) -> Project:
         ConfigError: It was begun with other recordings or another system, or a number is none.
         RunError: Its folder holds other things, or its run is somebody else's.
     """
-    recordings = str(folder.expanduser().absolute())
+    recordings = str(folder.expanduser().resolve())
     if (out / FILE).exists():
         project = open_project(out)
-        own = {} if recordings == str(out) else {"folder": recordings}
+        own = {} if recordings == str(out.resolve()) else {"folder": recordings}
         _check_fixed(project, {**wishes, **own})
         project.settings = replace(project.settings, **wishes)
         _check_runs(project)

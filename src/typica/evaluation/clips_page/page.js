@@ -63,7 +63,7 @@ async function keep() {
       say("saved");
     } else {
       localStorage.setItem(key, text);
-      say("kept in this browser: download it to export the album");
+      say("kept in this browser");
     }
   } catch (error) {
     say(`not saved: ${error.message}`);
@@ -159,10 +159,10 @@ function draggable(row, name) {
 function outline(row, peaks) {
   const canvas = $("canvas", row);
   canvas.width = peaks.length;
-  canvas.height = 80;
+  canvas.height = 64;
   const pen = canvas.getContext("2d");
-  pen.fillStyle = "#8fb8ff";
-  peaks.forEach((peak, x) => pen.fillRect(x, 40 - (40 * peak) / 100, 1, Math.max(1, (80 * peak) / 100)));
+  pen.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--accent");
+  peaks.forEach((peak, x) => pen.fillRect(x, 32 - 0.32 * peak, 1, Math.max(1, 0.64 * peak)));
 }
 
 const visible = () => {
@@ -303,7 +303,7 @@ async function begin() {
   });
   choose(visible()[0]);
   show();
-  say(served ? "what you choose is saved as you go" : "kept in this browser");
+  say(served ? "what you choose is saved as you go" : "kept in this browser: download it to export");
   document.body.dataset.ready = "true";
 }
 
