@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 
 from typica.core.errors import DataError, MissingFeatureError
+from typica.data.truncation import check_uncut
 
 BLOCK = 1 << 16  # values decoded at once, over all channels: memory stays bounded
 
@@ -60,6 +61,7 @@ def open_audio(path: Path, *, start_s: float = 0.0) -> AudioFile:
     except (soundfile.SoundFileError, TypeError, ValueError, OSError) as error:
         known = path.suffix.lower() in SOUND
         raise DataError("broken sound file" if known else "not a sound file") from error
+    check_uncut(path)
     start = round(start_s * file.samplerate)
     # libsndfile counts to this number where it does not know.
     claimed_s = file.frames / file.samplerate if 0 < file.frames < (1 << 62) else None
