@@ -11,7 +11,15 @@ from typica.core.condition import Track
 from typica.core.engine_state import pick_streams
 from typica.core.errors import ConfigError, ShapeError
 from typica.core.randomness import draw_index, seeded
+from typica.data import corpora
+from typica.data.crops import Crops
+from typica.data.prepare import prepare
+from typica.evaluation.baselines import fit_baselines, price
+from typica.evaluation.stretches import choose
 from typica.training.held_out import held_out_bits
+from typica.training.learner import Learner, own_randomness
+from typica.training.processes import Processes
+from typica.training.settings import PhaseConfig, TrainingConfig
 
 CONFIGURATIONS = {
     "two tiers": {"frames": [8]},
@@ -373,6 +381,21 @@ def test_held_out_audio_is_read_part_after_part():
     assert bits == pytest.approx(nats / math.log(2), rel=1e-5)
 
 
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_low_precision_leaves_states_and_losses_in_full(cell):
+    model = build(cell=cell)
+    batch = {"audio": noise()}
+    full = model.carried_loss(batch, None)[0]["nll"]
+
+    with torch.autocast("cpu", torch.bfloat16):
+        terms, carried = model.carried_loss(batch, None)
+
+    numbers = [one for tier in carried.state.tiers for one in tier if one is not None]
+    assert {one.dtype for one in [*numbers, terms["nll"]]} == {torch.float32}
+    assert terms["nll"] != full
+    torch.testing.assert_close(terms["nll"], full, atol=0.05, rtol=0)
+
+
 # ---- what is refused
 
 
@@ -400,3 +423,56 @@ def test_mono_audio_without_its_channel_axis_is_refused():
 def test_settings_that_cannot_be_are_refused(settings, sentence):
     with pytest.raises(ConfigError, match=sentence):
         registry.build("samplernn", "tiny", **settings)
+
+
+# ---- learning
+
+
+@pytest.fixture(scope="module")
+def chorales(tmp_path_factory):
+    """Bach's chorales on a piano, at 8 kHz: nine minutes to learn, and what is held out."""
+    pytest.importorskip("music21")
+    folder = tmp_path_factory.mktemp("chorales") / "corpus"
+    return prepare(corpora.find("chorales")(count=16), folder, rate=8000, workers=1)
+
+
+def trained(corpus, *, steps, carries, **shape):
+    """Train on stretches of two seconds; return held-out bits a sample, read in the same way."""
+    torch.manual_seed(0)
+    model = registry.build(
+        *("samplernn", "tiny"), frames=[16, 4], width=128, layers=1, embedding=64
+    )
+    shape = {"context": model.context, "batch": 32} | shape
+    learning, held_out = (
+        Crops(corpus, split, seed=seed, **shape).batch
+        for split, seed in (("train", 1), ("valid", 2))
+    )
+    if not carries:
+        learning, held_out = _forgetting(learning), _forgetting(held_out)
+    alone = Processes(torch.device("cpu"))
+    phase = {"likelihood": PhaseConfig(learning_rate=2e-3)}
+    learner = Learner(model, model.phases(), TrainingConfig(average=0.99), phase, alone)
+    with own_randomness(alone.device):
+        for step in range(steps):
+            learner.step(learning, step / steps)
+    return held_out_bits(learner.average.model, held_out, shape["parts"], alone.device)
+
+
+def _forgetting(draw):
+    """Return the same batches, each of which begins anew."""
+    return lambda number: {**draw(number), "part": 0}
+
+
+@pytest.mark.slow
+def test_it_learns_more_than_a_markov_chain_and_more_by_what_it_carries(chorales):
+    quantiser = registry.build("samplernn", "tiny").quantiser
+    baselines = fit_baselines(chorales, quantiser)
+    prices = price(baselines, chorales, choose(chorales, "valid"), quantiser)
+    (markov,) = [one.mean.value for one in prices if one.name == "first-order Markov"]
+    shape = {"length": 128, "parts": 125, "steps": 600}
+
+    carrying, forgetting = (trained(chorales, carries=kind, **shape) for kind in (True, False))
+
+    print(f"bits: {markov:.3f} Markov, {carrying:.3f} carrying, {forgetting:.3f} forgetting")
+    assert carrying < markov - 0.2
+    assert carrying < forgetting - 0.02

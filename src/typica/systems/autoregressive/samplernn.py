@@ -377,7 +377,9 @@ class Perceptron(nn.Module):
         elif self.reading is not None:
             told = told + self._read(heard[:, begin:].unfold(1, self.taps, 1))
         vectors = F.relu(self.hidden(F.relu(told)))
-        return self.last(vectors).log_softmax(-1), vectors
+        logits = self.last(vectors)
+        full = torch.promote_types(logits.dtype, torch.float32)  # though products be in bfloat16
+        return logits.log_softmax(-1, dtype=full), vectors
 
     def _read(self, windows: Tensor) -> Tensor:
         """Embed windows of levels (batch, length, taps) and multiply, (batch, length, width)."""
