@@ -470,6 +470,19 @@ class TestPlayed:
         assert np.abs(soundfile.read(done.target)[0]).max() > 0.05
         assert "which notes these are" in done.told
 
+    def test_a_crowd_of_loud_notes_is_played_softer_and_that_is_told(self, tmp_path):
+        for package in ("midirenderer", "pretty_midi"):
+            pytest.importorskip(package)
+        places = [(pitch, channel) for pitch in (60, 64, 67, 72) for channel in range(9)]
+        crowd = Notes.of(Note(pitch, 0, 1, 127, channel, 48) for pitch, channel in places)
+        (tmp_path / "crowd.mid").write_bytes(encode_midi(crowd))
+
+        done = go(tmp_path / "crowd.mid", "a.wav")
+
+        assert 0 < done.figures["softened_db"] <= 24
+        assert f"{done.figures['softened_db']:g} dB of loudness" in done.told
+        assert 0.3 < np.abs(soundfile.read(done.target)[0]).max() < 1
+
     def test_noise_has_no_notes(self, tmp_path):
         pytest.importorskip("swift_f0")
         soundfile.write(tmp_path / "a.wav", np.zeros(8000), RATE)

@@ -9,7 +9,7 @@ from typica.score.instruments import program_of
 from typica.score.notes import Note, Notes
 from typica.score.progressions import random_progression
 from typica.score.roll import onset_roll, piano_roll
-from typica.score.synthesis import RATE, default_soundfont, render
+from typica.score.synthesis import RATE, default_soundfont, render, render_softened
 from typica.signal.pitch_network import track_pitch
 
 for package in ("midirenderer", "pretty_midi", "mido"):
@@ -143,6 +143,28 @@ def test_too_many_loud_notes_are_refused_with_the_mend():
 
     with pytest.raises(DataError, match="too loud: lower their velocities"):
         render(Notes.of(crowd))
+
+
+def test_too_many_loud_notes_are_all_played_softer_where_that_is_asked_for():
+    unison = [Note(60, 0.0, 1.0, velocity=127, program=48, channel=c) for c in range(9)]
+    softened = render_softened(Notes.of(unison))
+
+    parts = [render(Notes.of([note])) for note in unison]
+    length = min(map(len, (softened.audio, *parts)))
+    level, whole = (
+        np.square(audio).mean()
+        for audio in (softened.audio[:length], sum(part[:length] for part in parts))
+    )
+    assert 10 * np.log10(whole / level) == pytest.approx(softened.by_db, abs=0.5)
+
+
+def test_what_samples_can_hold_is_not_softened():
+    notes = progression(3)
+
+    softened = render_softened(notes)
+
+    assert softened.by_db == 0
+    assert np.array_equal(softened.audio, render(notes))
 
 
 def test_a_file_that_is_no_sound_bank_is_refused(tmp_path):

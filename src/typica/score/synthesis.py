@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +25,26 @@ RATE = 48_000
 
 # Full channel volume, and no reverb or chorus: a note is over soon after its release, as a label
 # says, and the future of a sample depends on less of its past.
-_CONTROLS = {7: 127, 91: 0, 93: 0}
+_VOLUME = 7
+_CONTROLS = {_VOLUME: 127, 91: 0, 93: 0}
 _RINGING_S = 1.0
 _FADE_S = 0.01
 # Of the peak: -60 dB. What is softer after the last release counts as silence.
 _SILENCE = 1e-3
+# Tried in turn; the synthesiser plays 64 notes at once at most, which the last makes room for.
+_SOFTER_DB = (0.0, 3.0, 6.0, 12.0, 24.0)
+
+
+class Softened(NamedTuple):
+    """What is played of notes that may be too loud together.
+
+    Attributes:
+        audio: Two channels, shape (samples, 2), at `RATE`.
+        by_db: How much softer than `render` plays it is, in decibels.
+    """
+
+    audio: NDArray[np.float32]
+    by_db: float
 
 
 def default_soundfont() -> Path:
@@ -56,14 +72,38 @@ def render(notes: Notes, soundfont: Path | None = None) -> NDArray[np.float32]:
         DataError: The sound is louder than samples can hold, or there is no such sound bank.
         MissingFeatureError: A package that is needed is not installed.
     """
+    audio = _played(notes, soundfont, _CONTROLS[_VOLUME])
+    if audio is None:
+        raise DataError("the notes together are too loud: lower their velocities")
+    return audio
+
+
+def render_softened(notes: Notes, soundfont: Path | None = None) -> Softened:
+    """Play notes as `render` does, all of them softer where together they would be too loud.
+
+    Raises:
+        DataError: There is no such sound bank.
+        MissingFeatureError: A package that is needed is not installed.
+    """
+    for by_db in _SOFTER_DB:
+        # Its gain is the square of the volume.
+        volume = round(_CONTROLS[_VOLUME] * 10 ** (-by_db / 40))
+        if (audio := _played(notes, soundfont, volume)) is not None:
+            return Softened(audio, by_db)
+    raise DataError("the notes together are too loud: lower their velocities")
+
+
+def _played(notes: Notes, soundfont: Path | None, volume: int) -> NDArray[np.float32] | None:
+    """Play notes at a volume of all channels; None where samples cannot hold it."""
     if not len(notes):
         return np.zeros((0, 2), dtype=np.float32)
     bank = _read(soundfont or default_soundfont())
-    audio = _synthesise(bank, encode_midi(notes, controls=_CONTROLS, rest_s=_RINGING_S))
+    controls = _CONTROLS | {_VOLUME: volume}
+    audio = _synthesise(bank, encode_midi(notes, controls=controls, rest_s=_RINGING_S))
     level = np.maximum(*np.abs(audio.T))
     peak = level.max(initial=0.0)
     if peak >= 32_767 / 32_768:
-        raise DataError("the notes together are too loud: lower their velocities")
+        return None
     audible = np.flatnonzero(level > _SILENCE * peak)
     return _faded(audio[: audible.max(initial=-1) + 1])
 

@@ -22,7 +22,7 @@ from typica.core.errors import DataError
 from typica.data.sound_file import coding_for, write_sound
 from typica.score.notes import Notes
 from typica.score.pedal import sustained
-from typica.score.synthesis import RATE, render
+from typica.score.synthesis import RATE, render_softened
 from typica.score.tracked import Segmentation
 from typica.signal.pitch_network import HOP, track_pitch
 from typica.signal.pitch_network import RATE as HEARD_RATE
@@ -52,13 +52,14 @@ def _rendered(notes: Notes, target: Path, wishes: Wishes, lost: list[str]) -> Ou
         raise DataError("it holds no notes")
     rate = wishes.rate or RATE
     coding = coding_for(target, bits=wishes.bits)
-    audio = render(notes, wishes.soundfont)
+    audio, softer_db = render_softened(notes, wishes.soundfont)
     if rate != RATE:
         audio = resample(torch.from_numpy(audio.T.copy()), RATE, rate).numpy().T
     blocks = np.array_split(audio, max(1, len(audio) // _BLOCK))
     account = write_sound(target, blocks, rate=rate, channels=2, coding=coding)
+    lost += [f"{softer_db:g} dB of loudness, for all together are too loud"] * (softer_db > 0)
     lost += rounded(account, coding) if account.clipped else []
-    figures = figures_of(account) | {"notes": len(notes)}
+    figures = figures_of(account) | {"notes": len(notes), "softened_db": softer_db}
     return Outcome(False, f"lost: {listed(lost)}", figures)
 
 
