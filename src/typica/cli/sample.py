@@ -90,7 +90,7 @@ def sample(
 
       typica sample chorales --seconds 60 --weights bfloat16
 
-      typica sample notes --seconds 4 --condition pitch=60 --condition instrument=flute
+      typica sample notes --seconds 4 --label flute
     """
     import sys
 
