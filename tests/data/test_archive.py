@@ -1,3 +1,6 @@
+import io
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -51,6 +54,36 @@ def test_what_is_no_archive_is_refused(tmp_path):
         read_archive(tmp_path / "none.npz")
     with pytest.raises(DataError, match="not made by typica"):
         read_archive(tmp_path / "other.npz")
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_damage_anywhere_is_refused_or_does_no_harm(tmp_path, compressed):
+    path = tmp_path / "a.npz"
+    dtype = np.uint8 if compressed else np.float32
+    write_archive(path, ARCHIVE._replace(arrays={"code": np.arange(300).astype(dtype)}))
+    data, rng = path.read_bytes(), np.random.default_rng(0)
+    refused = 0
+
+    for at in range(0, len(data), 2):
+        path.write_bytes(data[:at] + bytes([int(rng.integers(256))]) + data[at + 1 :])
+        try:
+            read_archive(path)
+        except DataError:
+            refused += 1
+
+    assert refused > len(data) / 8
+
+
+def test_an_array_larger_than_any_memory_is_refused(tmp_path):
+    header = io.BytesIO()
+    claim = {"descr": "|u1", "fortran_order": False, "shape": (1 << 50,)}
+    np.lib.format.write_array_header_1_0(header, claim)
+    np.savez(tmp_path / "a.npz", representation=np.array("pcm"))
+    with zipfile.ZipFile(tmp_path / "a.npz", "a") as file:
+        file.writestr("code.npy", header.getvalue())
+
+    with pytest.raises(DataError, match="not an npz file that can be read"):
+        read_archive(tmp_path / "a.npz")
 
 
 def test_an_array_of_another_kind_is_named():
