@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from typica.core import registry
+from typica.core.coder import perplexity
 from typica.core.errors import ConfigError
 from typica.core.run import write_model
 from typica.data.folder import FolderSource
 from typica.data.prepare import prepare
-from typica.evaluation.code_use import measure_codes, perplexity
+from typica.evaluation.code_use import measure_codes
 from typica.evaluation.stretches import choose
 
 RATE = 8000

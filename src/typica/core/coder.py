@@ -177,3 +177,9 @@ class DiscreteAutoencoder(ExplicitModel, Coder):
 def drawing_part(model: Model) -> Model:
     """Return what of a model draws symbol after symbol: an autoencoder's decoder, or itself."""
     return model.decoder if isinstance(model, DiscreteAutoencoder) else model
+
+
+def perplexity(counts: Tensor) -> float:
+    """Return the exponential of the entropy of shares, given counts (codes,)."""
+    shares = counts.double() / counts.sum()
+    return math.exp(float(torch.special.entr(shares).sum()))

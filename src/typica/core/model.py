@@ -16,6 +16,7 @@ from typica.core.condition import Condition, Need
 from typica.core.config import Config
 from typica.core.phase import Batch, Phase
 from typica.core.randomness import Randomness, draw
+from typica.core.tuning import Tunable
 
 State = Any
 """What an autoregressive model remembers: tensors, numbers and None in tuples, named or not, never
@@ -35,6 +36,7 @@ class Model(nn.Module, ABC):
     config_type: ClassVar[type[Config]]
     conditioning: ClassVar[tuple[str, ...]] = ()  # kinds it can be built for: "sparse", "dense"
     example: ClassVar[Literal["audio", "image", "tokens"]] = "audio"  # what of a batch it models
+    tunable: ClassVar[Mapping[str, Tunable]] = {}  # settings that may change in training
 
     def __init__(self, config: Config) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from typica.core.coder import DiscreteAutoencoder
+from typica.core.coder import DiscreteAutoencoder, perplexity
 from typica.core.condition import Condition, to_device
 from typica.core.model import Model
 from typica.core.progress import SILENT, Progress
@@ -70,12 +70,6 @@ def measure_codes(
     rate = int(counts.sum()) * math.log(model.codes) / samples
     used = int((counts > 0).sum())
     return CodeUse(model.codes, used, perplexity(counts), rate, told / samples, untold / samples)
-
-
-def perplexity(counts: Tensor) -> float:
-    """Return the exponential of the entropy of shares, given counts (codes,)."""
-    shares = counts.double() / counts.sum()
-    return math.exp(float(torch.special.entr(shares).sum()))
 
 
 def _read(model: Model, corpus: Corpus, stretch: Stretch) -> tuple[Tensor, Condition | None]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +27,7 @@ from typica.core.errors import ConfigError
 from typica.core.model import AutoregressiveModel
 from typica.core.phase import Batch
 from typica.core.telling import RetoldModel
+from typica.core.tuning import Tunable
 from typica.layers.codebook import ArgmaxQuantiser, Bottleneck, VectorQuantiser
 from typica.layers.jitter import Jitter
 from typica.signal.quantise import QuantiserName, quantiser
@@ -116,6 +117,12 @@ class VQVAE(DiscreteAutoencoder):
 
     config_type = VQVAEConfig
     conditioning = ("sparse",)
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "commitment": Tunable("bottleneck.commitment"),
+        "diversity": Tunable("bottleneck.diversity"),
+        "decay": Tunable("bottleneck.decay", most=1.0, from_one=True),
+        "jitter": Tunable("jitter.probability", most=1.0),
+    }
     config: VQVAEConfig
 
     def __init__(self, config: VQVAEConfig) -> None:
