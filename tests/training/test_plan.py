@@ -84,3 +84,15 @@ def test_one_example_of_a_batch_keeps_all_that_it_tells(job):
     assert first.keys() == batch.keys()
     assert len(first["audio"]) == 1
     assert first["length"].tolist() == [5]
+
+
+def test_what_one_example_left_behind_is_no_past_of_a_whole_batch(tmp_path):
+    tables = {
+        "model": {"frames": [8], "width": 4, "layers": 1, "embedding": 4},
+        "data": {"crop": 64, "batch": 3, "parts": 4},
+    }
+
+    plan = measure(describe("samplernn", "none", tables, chords(tmp_path)), torch.device("cpu"))
+
+    assert plan.step_s > 0
+    assert not plan.step_was_scaled

@@ -133,6 +133,7 @@ def _measure_stage(job: Job, learner: Learner, number: int, start: float) -> _St
     saved = SavedTensors(learner.model)
     with saved:
         one_s = _seconds(lambda: learner.step(first, start))
+    learner.carried.clear()  # what one example left behind is no past of a whole batch
     activations = saved.peak * batch
     free, memory = free_bytes(device), sum(_sizes(learner).values()) + activations
     scaled = free is not None and memory > SPARE * free
