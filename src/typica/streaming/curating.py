@@ -39,8 +39,8 @@ def application(page: Path, clips: Path, curation: Path, save: Save) -> Starlett
         return FileResponse(page, headers=FRESH)
 
     async def tell(_: Request) -> Response:
-        if not curation.exists():
-            return PlainTextResponse("nothing was chosen yet", 404, headers=FRESH)
+        if not curation.exists():  # nothing was chosen yet
+            return JSONResponse(None, headers=FRESH)
         return FileResponse(curation, headers=FRESH)
 
     return Starlette(

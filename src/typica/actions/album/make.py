@@ -156,6 +156,7 @@ class _Making:
             device=self.device,
             progress=self.progress,
         )
+        self._say("train", f"done; the run is {run}")
 
     def audition(self) -> None:
         """Let all checkpoints play, and choose the healthiest."""

@@ -1,0 +1,315 @@
+"""`typica album`, the whole road: on six minutes of generated tones and a tiny WaveNet."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+import soundfile
+
+from typica.core.files import digest
+
+RATE = 2000
+TINY = ("--system", "wavenet", "--preset", "tiny", "--rate", RATE, "--steps", 20)
+QUICK = (*TINY, "--checkpoints", 2, "--audition-seconds", 4, "--clips", 3, "--clip-seconds", 4)
+STAGES = ("prepare", "plan", "train", "audition", "clips", "page")
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    """Three recordings of broken chords and noise, six minutes together."""
+    folder = tmp_path_factory.mktemp("recordings") / "band"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for number, seconds in enumerate((100, 140, 120)):
+        notes = rng.choice([110, 138.6, 164.8, 220], size=2 * seconds)
+        time = np.arange(RATE // 2) / RATE
+        tones = [np.sin(2 * np.pi * hertz * time) * np.exp(-3 * time) for hertz in notes]
+        audio = 0.4 * np.concatenate(tones) + rng.normal(0, 0.02, len(tones) * len(time))
+        soundfile.write(folder / f"{number}.wav", audio, RATE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def homes(tmp_path_factory):
+    """Where the album of all tests lies."""
+    return tmp_path_factory.mktemp("homes")
+
+
+@pytest.fixture
+def album(recordings, homes, monkeypatch, call):
+    """Call the command on the album of this module; it is made by the first test that asks."""
+    monkeypatch.setenv("TYPICA_RUNS", str(homes / "runs"))
+    out = homes / "band"
+
+    def album(*arguments, folder=recordings, out=out):
+        status, printed, said = call("album", folder, "--out", out, *arguments)
+        return status, printed.strip(), said
+
+    album.out = out
+    if not (out / "index.html").exists():
+        with joblib.parallel_config(backend="sequential"):
+            status, _, said = album(*QUICK, "--no-stream")
+        assert status == 0, said
+        (homes / "said.txt").write_text(said)
+    album.said = (homes / "said.txt").read_text()
+    return album
+
+
+def files(folder):
+    return {path: digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def figures(folder):
+    """Return the figures of all clips, flat."""
+    clips = [json.loads(path.read_text())["clip"] for path in sorted(folder.glob("*.json"))]
+    names = ("level_db", "distance_db", "entropy", "clipped", "copied", "alarms")
+    streams = [one["stream"] for one in clips]
+    return [stream[name] for stream in streams for name in names]
+
+
+def test_every_stage_says_what_it_found(album):
+    for stage in STAGES:
+        assert f"\n{stage}: " in f"\n{album.said}"
+    assert re.search(r"plan: [\d,]+ parameters; training .* times real time", album.said)
+    assert "held out by spans" in album.said
+    assert "audition: Take step" in album.said or "audition: None plays freely" in album.said
+    table = json.loads((album.out / "audition" / "audition.json").read_text())
+    assert [one["step"] for one in table["checkpoints"]] in ([10, 20], [20, 10])
+
+
+def test_called_again_nothing_is_done_again(album, homes):
+    before = files(homes)
+
+    status, page, said = album(*QUICK, "--no-stream")
+
+    assert (status, page) == (0, str(album.out / "index.html"))
+    for words in ("plan: measured before", "train: done before", "audition: done before"):
+        assert words in said
+    assert "clips: all 3 were drawn before" in said
+    assert files(homes) == before
+
+
+def test_nothing_that_is_trained_on_is_held_out(album):
+    from typica.core.config import read_yaml
+    from typica.data.corpus import open_corpus
+    from typica.data.spans import shared
+
+    corpus = open_corpus(album.out / "corpus" / "band")
+
+    config = read_yaml(album.out.parent / "runs" / "band" / "config.yaml")
+    assert config["corpus"]["fingerprint"] == corpus.fingerprint
+    assert shared(one._asdict() for one in corpus.recordings()) == 0
+
+
+def test_a_clip_is_what_sample_draws_with_its_seed(album, call, tmp_path):
+    chosen = json.loads((album.out / "album.json").read_text())["done"]["audition"]["path"]
+    clip = album.out / "clips" / "clip-003"
+    audio, rate = soundfile.read(clip.with_suffix(".wav"), dtype="int16")
+    told = json.loads(clip.with_suffix(".json").read_text())["clip"]
+    assert (told["seed"], told["samples"], rate) == (2, len(audio), RATE)
+
+    seconds = len(audio) / RATE
+    status, out, err = call(
+        "sample", chosen, "--seconds", seconds, "--seed", 2, "-o", tmp_path / "drawn"
+    )
+
+    assert status == 0, err
+    drawn, _ = soundfile.read(Path(out.split()[0]), dtype="int16")
+    assert np.array_equal(drawn, audio)
+
+
+def test_interrupted_clips_are_whole_and_the_rest_is_drawn_as_it_would_have_been(
+    album, monkeypatch
+):
+    from typica.actions.album import clips
+
+    kept, whole, before = clips._keep, files(album.out / "clips"), []
+    told = figures(album.out / "clips")
+
+    def stop_before_the_third(folder, name, *rest):
+        before.append(name)
+        if len(before) == 3:
+            raise KeyboardInterrupt
+        kept(folder, name, *rest)
+
+    for path in whole:
+        path.unlink()
+    monkeypatch.setattr(clips, "_keep", stop_before_the_third)
+    status, _, _ = album(*QUICK, "--no-stream")
+    assert status == 130
+    assert {path.stem for path in files(album.out / "clips")} == {"clip-001", "clip-002"}
+    monkeypatch.setattr(clips, "_keep", kept)
+
+    status, _, said = album(*QUICK, "--no-stream")
+
+    assert status == 0
+    assert "clips: 1 drawn" in said
+    now = files(album.out / "clips")
+    assert now.keys() == whole.keys()
+    differing = [path for path in now if now[path] != whole[path]]
+    # What the model was sure of is a sum, whose last digit depends on who played beside it.
+    assert all(path.suffix == ".json" for path in differing)
+    assert figures(album.out / "clips") == pytest.approx(told, rel=1e-6)
+
+
+def test_more_clips_are_added_to_those_that_are_there(album, homes, tmp_path):
+    few = files(album.out / "clips")
+    shutil.copytree(album.out, tmp_path / "copy")
+
+    status, _, said = album("--clips", 4, "--no-stream")
+
+    assert status == 0
+    assert "clips: 1 drawn" in said
+    now = files(album.out / "clips")
+    assert {path: now[path] for path in few} == few
+    assert len(now) == len(few) + 3
+    assert (album.out / "index.html").read_text().count('"place"') == 4
+    shutil.rmtree(album.out)
+    shutil.copytree(tmp_path / "copy", album.out)
+
+
+def test_the_best_are_exported_with_their_seeds_and_how_to_draw_them_again(album):
+    status, folder, said = album("--export", "--best", 2)
+
+    assert (status, folder) == (0, str(album.out / "export"))
+    told = json.loads((album.out / "export" / "tracks.json").read_text())
+    assert "2 tracks, 0:06 together" in said
+    own = told["tracks"][0]["seconds"]  # half of which is the longest fade
+    assert told["seconds"] == pytest.approx(1.5 * own)
+    assert [track["start_s"] for track in told["tracks"]] == pytest.approx([0, own / 2])
+    for track in told["tracks"]:
+        assert f"--seed {track['seed']}" in track["command"]
+        sound = (album.out / "export" / track["file"]).read_bytes()
+        clip = album.out / "clips" / f"clip-{track['seed'] + 1:03d}.wav"
+        assert sound == clip.read_bytes()
+    whole, rate = soundfile.read(album.out / "export" / "band.wav")
+    assert (len(whole) / rate, rate) == (pytest.approx(told["seconds"]), RATE)
+    shutil.rmtree(album.out / "export")
+
+
+def test_what_was_kept_is_exported_in_its_order(album, tmp_path):
+    clips = {"clip-003": {"verdict": "keep", "title": "Last: first"}}
+    clips |= {"clip-001": {"verdict": "keep"}, "clip-002": {"verdict": "drop"}}
+    order = ["clip-003", "clip-002", "clip-001"]
+    chosen = {"order": order, "clips": clips, "title": "Mine", "join": "gap", "seconds": 0.5}
+    (tmp_path / "downloaded.json").write_text(json.dumps(chosen))
+
+    status, _, said = album("--export", "--curation", tmp_path / "downloaded.json")
+
+    assert status == 0, said
+    names = sorted(path.name for path in (album.out / "export").iterdir())
+    assert names == ["01 Last first.wav", "02 clip-001.wav", "Mine.cue", "Mine.wav", "tracks.json"]
+    assert "INDEX 01 00:04:35" in (album.out / "export" / "Mine.cue").read_text()
+    clips["clip-009"] = {"verdict": "keep"}
+    chosen["order"].append("clip-009")
+    (tmp_path / "downloaded.json").write_text(json.dumps(chosen))
+    status, _, said = album("--export", "--curation", tmp_path / "downloaded.json")
+    assert status == 2
+    assert "clip-009 was kept and is not there any more" in said
+    assert sorted(path.name for path in (album.out / "export").iterdir()) == names
+    shutil.rmtree(album.out / "export")
+
+
+def test_clips_that_were_chosen_from_are_not_drawn_anew(album):
+    (album.out / "curation.json").write_text("{}")
+    before = files(album.out / "clips")
+
+    status, _, said = album("--clip-seconds", 5, "--no-stream")
+
+    assert status == 2
+    assert "holds clips of another length or checkpoint, and curation.json speaks of them" in said
+    assert files(album.out / "clips") == before
+    (album.out / "curation.json").unlink()
+    album("--clip-seconds", 4, "--until", "plan")
+
+
+def test_the_stream_is_served_from_the_chosen_checkpoint(album):
+    pytest.importorskip("starlette")
+
+    status, _, said = album("--http", "127.0.0.1:0", "--seconds", 1)
+
+    assert status == 0
+    assert re.search(r"stream: [\d.]+ times real time, with the monitor on", said)
+    assert "band at 2000 Hz" in said
+
+
+def test_a_machine_that_is_too_slow_says_so_and_how_to_draw_ahead(album):
+    path = album.out / "album.json"
+    text = path.read_text()
+    plain = json.loads(text)
+    plain["done"]["plan"]["stream"] = 0.25
+    path.write_text(json.dumps(plain))
+
+    status, _, said = album("--seconds", 1)
+
+    path.write_text(text)
+    assert status == 0
+    assert "this machine draws 0.25 times real time, too slow to play live" in said
+    assert "typica stream" in said
+
+
+def test_until_plan_trains_nothing(recordings, call, tmp_path, monkeypatch):
+    monkeypatch.setenv("TYPICA_RUNS", str(tmp_path / "runs"))
+    out = tmp_path / "planned"
+
+    status, printed, said = call("album", recordings, "-o", out, *QUICK, "--until", "plan")
+
+    assert (status, printed.strip()) == (0, str(out))
+    assert "training" in said
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (("--system", "samplernn"), "was begun with system wavenet, not samplernn: choose another"),
+        (("--rate", "4000"), "was begun with rate 2000, not 4000"),
+        (("--split", "chunks"), "was begun with split spans, not chunks"),
+        (("--clips", "0"), "--clips must be above 0, got 0"),
+        (("--minutes", "nan"), "--minutes must be above 0, got nan"),
+        (("--clip-seconds", "inf"), "--clip-seconds must be above 0, got inf"),
+        (("--export",), "no clip was kept: choose by typica album"),
+        (("--http", "nowhere", "--curate"), "--http takes HOST:PORT"),
+    ],
+)
+def test_what_does_not_go_is_refused_in_a_sentence(album, asked, words):
+    before = files(album.out)
+
+    status, _, said = album(*asked)
+
+    assert status == 2
+    assert words in said
+    assert len(said.strip().splitlines()) == 1
+    assert files(album.out) == before
+
+
+def test_too_little_music_is_refused_before_the_training(tmp_path, call, monkeypatch):
+    monkeypatch.setenv("TYPICA_RUNS", str(tmp_path / "runs"))
+    (tmp_path / "short").mkdir()
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 120 * RATE)
+    soundfile.write(tmp_path / "short" / "a.wav", noise, RATE)
+
+    status, _, said = call("album", tmp_path / "short", "-o", tmp_path / "album", *QUICK)
+
+    assert status == 2
+    assert "too short to hold out what tells music from traps: take at least 5 minutes" in said
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_album_is_no_place_for_others(tmp_path, recordings, call, monkeypatch):
+    monkeypatch.setenv("TYPICA_RUNS", str(tmp_path / "runs"))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "diary.txt").write_text("mine")
+    (tmp_path / "runs" / "taken").mkdir(parents=True)
+
+    for name, words in (("full", "holds other things"), ("taken", "exists: choose another name")):
+        status, _, said = call("album", recordings, "-o", tmp_path / name, *QUICK)
+        assert status == 2
+        assert words in said
+    status, _, said = call("album", tmp_path / "nothing", "--curate", "-o", tmp_path / "none")
+    assert status == 2
+    assert "there is no album in" in said
