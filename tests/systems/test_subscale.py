@@ -5,11 +5,14 @@ import math
 
 import pytest
 import torch
+from sklearn.datasets import load_digits
 
 from typica.core import registry
+from typica.core.engine import StepEngine
 from typica.core.errors import ConfigError, DataError, ShapeError
 from typica.core.randomness import seeded
 from typica.images.ordering import Ordering
+from typica.training.fit import fit
 
 ATTENTION = {"system": "sparse_transformer", "pattern": "dense", "positions": 32, "stride": 4}
 ATTENTION |= {"layers": 1, "width": 8, "heads": 2, "hidden": 1, "recompute": False}
@@ -170,6 +173,22 @@ def test_all_images_together_have_probability_one(settings):
     assert float(total) == pytest.approx(1, abs=1e-9)
 
 
+def test_the_parts_are_the_margin_and_what_it_leaves_of_a_trained_model():
+    model = build(levels=4, first_bits=1, height=2, width=2).float()
+    corners = torch.tensor([[[[0, 3], [3, 0]]], [[[1, 2], [2, 2]]]]).repeat(32, 1, 1, 1)
+    model = fit(model.train(), {"image": corners}, steps=40, batch=16, learning_rate=1e-2).double()
+    every = all_images(model)
+
+    joint = model.log_prob(every).exp()
+    first = model.symbols(every)[:, :4].mul(torch.tensor([8, 4, 2, 1])).sum(1)
+    margin = torch.zeros(16).double().index_add(0, first, joint)
+
+    assert joint[(every == corners[0]).all((1, 2, 3))] > 0.3  # it has learnt
+    parts = model.slice_log_probs(every).sum(2).exp()
+    torch.testing.assert_close(parts[:, 0], margin[first], atol=1e-9, rtol=1e-6)
+    torch.testing.assert_close(parts[:, 1], joint / margin[first], atol=1e-9, rtol=1e-6)
+
+
 def test_no_level_is_drawn_that_there_is_not():
     model = build(levels=5, first_bits=1, scale=0.5)
     drawn = model.sample(300, model.length, generator=seeded(0))
@@ -268,6 +287,23 @@ def test_symbols_are_images_in_order_and_back():
     assert torch.equal(symbols[:, 0] * 32 + symbols[:, model.length // 2], images[:, 0, 0, 0])
 
 
+def test_a_small_image_that_is_given_is_drawn_larger(tmp_path):
+    model = build(first_bits=1, apart=True)
+    small = model.symbols(noise(model, 2))[:, :4]
+    engine = StepEngine(model)
+    _, state = engine.follow(small, engine.start(2))
+    state.save(tmp_path / "after_the_first_slice")
+
+    drawn = engine.draw(state, model.length - 4, generator=seeded(1), spread=True)
+    again = engine.draw(engine.load(tmp_path / "after_the_first_slice"), 28, generator=seeded(1))
+
+    images = model.render(torch.cat([small, drawn.symbols], 1))
+    assert torch.equal(images[:, :, ::2, ::2] >> 2, small.view(2, 1, 2, 2))
+    assert torch.equal(again.symbols, drawn.symbols)
+    expected = model.conditionals(images).log_prob(model.symbols(images))[:, 4:]
+    torch.testing.assert_close(drawn.log_prob, expected, atol=1e-9, rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
@@ -295,3 +331,52 @@ def test_images_and_outputs_that_cannot_be_are_refused():
         model.sample(1, 17)
     with pytest.raises(ConfigError, match="model.decoder.output must be categorical"):
         build(decoder=WAVENET | {"output": "logistics"}).log_prob(noise(model))
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Scikit-learn's digits: 1,200 to train on, 597 held out, shape (count, 1, 8, 8)."""
+    images = torch.tensor(load_digits().images, dtype=torch.long)[:, None]
+    images = images[torch.randperm(len(images), generator=seeded(0))]
+    return images[:1200], images[1200:]
+
+
+def histogram_bits(train, test):
+    """Return bits of each value under a histogram of its place, (channels, height, width)."""
+    found = []
+    for amount in (0.1, 0.3, 1.0):
+        counts = torch.nn.functional.one_hot(train, 17).sum(0).double() + amount
+        chances = (counts / counts.sum(-1, keepdim=True)).expand(len(test), -1, -1, -1, -1)
+        found.append(-chances.gather(-1, test[..., None])[..., 0].log2().mean(0))
+    return torch.stack(found).amin(0)
+
+
+def bits_of_slices(model, images):
+    """Return bits a value of each slice of factor 2."""
+    with torch.no_grad():
+        return -model.slice_log_probs(images)[:, 0].mean(0) / math.log(2) / 16
+
+
+def test_it_learns_digits_slice_by_slice(digits):
+    train, test = digits
+    torch.manual_seed(0)
+    decoder = registry.preset("subscale", "small")["model"]["decoder"] | {"layers": 1, "width": 24}
+    size = {"told_channels": 24, "blocks": 2, "decoder": decoder | {"dropout": 0.0}}
+    model = registry.build("subscale", "small", **size)
+
+    model = fit(model, {"image": train}, steps=150, batch=64, learning_rate=2e-2)
+
+    slices = bits_of_slices(model, test)
+    assert slices.mean() < histogram_bits(train, test).mean() - 0.25
+    assert slices[1:].max() < slices[0] - 0.2  # what each earlier slice is worth
+
+
+@pytest.mark.slow
+def test_a_decoder_that_is_told_nothing_learns_more_of_the_first_slice_than_a_histogram(digits):
+    train, test = digits
+    torch.manual_seed(0)
+    model = registry.build("subscale", "small")
+
+    model = fit(model, {"image": train}, steps=400, batch=128, learning_rate=1e-2)
+
+    assert bits_of_slices(model, test)[0] < histogram_bits(train, test)[:, ::2, ::2].mean() - 0.03
