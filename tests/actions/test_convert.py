@@ -62,6 +62,41 @@ def go(source, name, *, force=False, **wishes):
     return convert(source, source.parent / name, wishes=Wishes(**wishes), force=force)
 
 
+@pytest.mark.parametrize(
+    ("name", "wishes", "what"),
+    [
+        ("a.wav", {}, "sound"),
+        ("a.npz", {"form": "roll", "frames": 10_000}, "frames"),
+        ("a.png", {"frames": 10_000}, "frames"),
+    ],
+)
+def test_what_would_not_fit_into_memory_is_refused_before_it_is_made(
+    tmp_path, monkeypatch, name, wishes, what
+):
+    monkeypatch.setattr("typica.actions.conversion.room.free_bytes", lambda device: 1 << 28)
+    (tmp_path / "late.mid").write_bytes(encode_midi(Notes.of([Note(60, 1999, 2000)])))
+
+    with pytest.raises(DataError, match=rf"as {what} it needs \d+\.\d GiB .* ends at 2000 s"):
+        go(tmp_path / "late.mid", name, **wishes)
+    assert not (tmp_path / name).exists()
+
+
+def test_sound_whose_spectrum_would_not_fit_into_memory_is_refused(sound, monkeypatch):
+    monkeypatch.setattr("typica.actions.conversion.room.free_bytes", lambda device: 1 << 16)
+
+    with pytest.raises(DataError, match="as stft it needs .* take a lower --rate"):
+        go(sound, "a.npz")
+
+
+def test_notes_that_a_sound_bank_does_not_play_are_told(tmp_path):
+    for package in ("midirenderer", "pretty_midi"):
+        pytest.importorskip(package)
+    (tmp_path / "high.mid").write_bytes(encode_midi(Notes.of([Note(127, 0, 1, 1)])))
+
+    with pytest.raises(DataError, match="the sound bank is silent at these notes"):
+        go(tmp_path / "high.mid", "a.wav")
+
+
 EXACT_FORMS = ["stft", "magnitude-phase", "instantaneous-frequency", "constant-q", "pcm"]
 
 

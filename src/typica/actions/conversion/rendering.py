@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from typica.actions.conversion.account import Outcome, Wishes, count, listed
+from typica.actions.conversion.room import check_fits
 from typica.actions.conversion.score import (
     NOT_PLAYED,
     choose_tune,
@@ -31,6 +32,7 @@ from typica.signal.resample import resample
 _TEMPO = 120.0
 _SILENCE = 1e-10
 _BLOCK = 1 << 16
+_FRAME = 40  # bytes for each moment of two channels: as a file, as numbers, and resampled
 
 
 def midi_to_sound(source: Path, target: Path, wishes: Wishes) -> Outcome:
@@ -50,9 +52,13 @@ def abc_to_sound(source: Path, target: Path, wishes: Wishes) -> Outcome:
 def _rendered(notes: Notes, target: Path, wishes: Wishes, lost: list[str]) -> Outcome:
     if not len(notes):
         raise DataError("it holds no notes")
+    last_s = notes.duration_s
+    check_fits(_FRAME * RATE * last_s, "sound", f"its last note ends at {last_s:.0f} s")
     rate = wishes.rate or RATE
     coding = coding_for(target, bits=wishes.bits)
     audio, softer_db = render_softened(notes, wishes.soundfont)
+    if not len(audio):
+        raise DataError("the sound bank is silent at these notes: choose another by --soundfont")
     if rate != RATE:
         audio = resample(torch.from_numpy(audio.T.copy()), RATE, rate).numpy().T
     blocks = np.array_split(audio, max(1, len(audio) // _BLOCK))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from typica.actions.conversion.account import Outcome, Wishes, count, listed
+from typica.actions.conversion.room import check_fits
 from typica.core.errors import ConfigError, DataError
 from typica.core.files import replacing
 from typica.data.archive import Archive, write_archive
@@ -28,7 +29,8 @@ from typica.score.midi_events import Signs, read_signs
 from typica.score.notes import Notes
 from typica.score.pedal import sustained
 from typica.score.picture import FRAMES_PER_S, RollPicture
-from typica.score.representations import REPRESENTATIONS, ScoreRepresentation
+from typica.score.representations import REPRESENTATIONS, Roll, ScoreRepresentation
+from typica.score.roll import PITCHES
 
 ROLL = "piano roll"
 TEMPO = "quarters_per_minute"
@@ -37,6 +39,7 @@ _USUAL_TEMPO = 120.0
 _TICKS = 24_000
 _INSTANT_S = 1e-9  # what the last bits of times are worth
 _COUNTED = ("frames_per_s", "steps_per_s")
+_CELL = 16  # bytes for each pitch of a frame: three rolls, and what is made on the way
 
 
 class Played(NamedTuple):
@@ -85,6 +88,8 @@ def midi_to_archive(source: Path, target: Path, wishes: Wishes) -> Outcome:
     read = read_midi(source)
     kind = REPRESENTATIONS[wishes.chosen(tuple(REPRESENTATIONS), "notes")]
     one = kind(**_settings(kind, wishes))
+    if isinstance(one, Roll):
+        _check_frames(read, one.frames_per_s, _CELL * PITCHES)
     arrays = one.encode(read.performance)
     parameters = {field.name: getattr(one, field.name) for field in fields(one)}  # type: ignore[arg-type]
     write_archive(target, Archive(kind.kind, {**parameters, TEMPO: read.tempo}, arrays))
@@ -99,6 +104,13 @@ def _settings(kind: type[ScoreRepresentation], wishes: Wishes) -> dict[str, Any]
     if wishes.frames is not None and not names:
         raise ConfigError(f"--frames mean nothing with --as {kind.kind}: its times are not rounded")
     return {} if wishes.frames is None else dict.fromkeys(names, wishes.frames)
+
+
+def _check_frames(read: Played, frames_per_s: float, bytes_each: int) -> None:
+    """Refuse so many frames that they would not fit into memory."""
+    last_s = read.performance.notes.duration_s
+    mend = f"its last note ends at {last_s:.0f} s; take fewer --frames"
+    check_fits(bytes_each * frames_per_s * last_s, "frames", mend)
 
 
 def _pedals(read: Played) -> list[str]:
@@ -150,6 +162,7 @@ def midi_to_picture(source: Path, target: Path, wishes: Wishes) -> Outcome:
     read = read_midi(source)
     notes = sustained(read.performance)
     picture = RollPicture.of(notes, frames_per_s=wishes.frames or FRAMES_PER_S)
+    _check_frames(read, picture.frames_per_s, 2 * picture.rows * len(picture.voices))
     levels = picture.draw(notes)
     meaning = {field.name: getattr(picture, field.name) for field in fields(picture)}
     title = (

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from typica.actions.conversion.account import Outcome, Wishes, count, in_decibels, listed
+from typica.actions.conversion.room import check_fits
 from typica.actions.conversion.sound import figures_of, hear, rounded
 from typica.core.errors import ConfigError, DataError, TypicaError
 from typica.data.archive import Archive, read_archive, write_archive
@@ -23,7 +24,6 @@ from typica.signal.phaseless import LogMel, Phaseless
 from typica.signal.representation import Representation
 from typica.signal.representations import REPRESENTATIONS, representation
 from typica.signal.samples import from_samples
-from typica.training.memory import free_bytes
 
 ALIASES = {"mel": "log-mel"}
 NAMES = (*REPRESENTATIONS, *ALIASES)
@@ -44,7 +44,8 @@ def sound_to_archive(source: Path, target: Path, wishes: Wishes) -> Outcome:
     heard = hear(source, wishes.rate)
     one = _chosen(wishes, heard.rate, was)
     audio = torch.from_numpy(_whole(heard.blocks).T.copy())
-    _check_memory(one, audio)
+    need = _TIMES * 8 * len(audio) * math.prod(one.shape(audio.shape[-1]))
+    check_fits(need, one.kind, "take a lower --rate, or a part of it")
     code = one.encode(audio)
     archive = Archive(
         one.kind,
@@ -57,22 +58,6 @@ def sound_to_archive(source: Path, target: Path, wishes: Wishes) -> Outcome:
     if heard.rate != heard.was:
         lost.append(f"the samples at {heard.was} Hz (resampled to {heard.rate} Hz)")
     return _encoded(one, audio, code, was, lost)
-
-
-def _check_memory(one: Representation, audio: Tensor) -> None:
-    """Refuse what would not fit into memory, with the arrays that are made on the way.
-
-    Raises:
-        DataError: It would not.
-    """
-    channels, length = audio.shape
-    need = _TIMES * 8 * channels * math.prod(one.shape(length))
-    free = free_bytes(audio.device)
-    if free is not None and need > free:
-        raise DataError(
-            f"as {one.kind} it needs {need / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} are "
-            f"free: take a lower --rate, or a part of it"
-        )
 
 
 def _encoded(
