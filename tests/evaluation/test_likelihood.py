@@ -93,3 +93,17 @@ def test_pieces_add_up_for_a_model_whose_context_network_pools(corpus):
     each = pooled.conditionals(audio).log_prob(pooled.symbols(audio))[0].double()
     expected = [-float(each[a:b].sum()) / math.log(2) for a, b in zip(cuts, cuts[1:], strict=False)]
     assert bits.bits == pytest.approx(expected, rel=1e-4, abs=0.02)
+
+
+def test_a_bound_is_one_of_each_stretch_by_itself(corpus):
+    torch.manual_seed(0)
+    model = registry.build("vqvae", "tiny").eval().requires_grad_(False)
+    for parameter in model.parameters():
+        parameter += 0.3 * torch.randn(parameter.shape)
+    recording = corpus.recordings("train")[0]
+    stretch = Stretch(recording, 2000, 4000)
+
+    bits = model_bits(model, corpus, [stretch])
+
+    alone = model.log_prob(corpus.audio(*stretch)[None])
+    assert bits.bits[0] == pytest.approx(-float(alone) / math.log(2))

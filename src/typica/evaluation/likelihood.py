@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 
 from typica.core.condition import to_device
-from typica.core.model import ExplicitModel, Model
+from typica.core.model import ExplicitModel
 from typica.core.progress import SILENT, Progress
 from typica.data.corpus import Corpus
 from typica.data.stretch import Stretch
@@ -26,7 +26,8 @@ def model_bits(
     """Return what a model pays for stretches of recordings.
 
     Each stretch is priced given the samples before it: as many as the model's context, or as
-    there are. For a model whose context is all that it sees, cutting changes nothing.
+    there are. For a model whose context is all that it sees, cutting changes nothing. Where a
+    model gives a bound alone, a stretch is priced by itself: the difference of two bounds is none.
     """
     result = Bits("model", model.base_measure)
     with progress.task("scoring recordings", total=len(stretches), unit="stretches") as task:
@@ -54,7 +55,8 @@ def _log_prob(model: ExplicitModel, corpus: Corpus, stretch: Stretch) -> float:
     return log_prob
 
 
-def _begin(model: Model, start: int) -> int:
+def _begin(model: ExplicitModel, start: int) -> int:
     """Return where reading begins: a context earlier, where the model may be cut."""
-    begin = max(0, start - model.context)
+    context = model.context if model.density == "exact" else 0
+    begin = max(0, start - context)
     return begin - begin % model.alignment
