@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from toy_training import ToyCascade, batches, chords, make_learner, make_loop, weights
+from toy_training import STEADY, ToyCascade, batches, chords, make_learner, make_loop, weights
 
 from typica.core.phase import Phase
 from typica.training import checkpoint
@@ -60,6 +60,20 @@ def test_what_an_earlier_stage_trained_stands_still_where_its_average_was():
 
     torch.testing.assert_close(learner.model.below.weight, average, rtol=0, atol=0)
     torch.testing.assert_close(learner.average.model.below.weight, average)
+
+
+def test_the_average_of_a_stage_does_not_hold_on_to_where_the_stage_began():
+    """A short stage after many steps of another: its average must have come along."""
+    learner = make_learner(ToyCascade(), phase=STEADY, average=0.999)
+    for _ in range(300):
+        learner.step(batches(), 0.0)
+    first = learner.average.model.above.weight.clone()
+    for _ in range(40):
+        learner.step(batches(), 0.5)
+
+    now = learner.model.above.weight.detach()
+    moved, behind = (now - first).norm(), (now - learner.average.model.above.weight).norm()
+    assert float(behind / moved) < 0.2
 
 
 def test_each_stage_begins_with_the_full_rate_and_ends_without():

@@ -46,10 +46,11 @@ class Average:
 
     @torch.no_grad()
     def settle(self, model: Model) -> None:
-        """Put a model's weights and buffers where their averages are."""
+        """Put a model's weights and buffers where their averages are, and begin anew from there."""
         own = model.state_dict()
         for name, value in self.model.state_dict().items():
             own[name].copy_(value)
+        self.updates = 0
 
     def _move(self, averages: Tensors, values: Tensors, _: Tensor | int) -> None:
         decay = min(self.decay, (1 + self._updates) / (10 + self._updates))
