@@ -189,6 +189,25 @@ def test_the_model_draws_and_streams_by_its_own_steps():
     assert torch.equal(heard, expected)
 
 
+class Flat(Toy):
+    """One level, which needs no past."""
+
+    telling, context = (), 0
+
+    def __init__(self):
+        super().__init__(2)
+        self.own = self.own[:1]
+
+
+def test_a_cascade_of_one_level_without_a_context_draws_and_streams():
+    cascade = Flat()
+    stream = cascade.stream(2, generator=seeded(4))
+
+    heard = torch.cat([next(stream) for _ in range(20)], -1)
+
+    assert torch.equal(heard, cascade.sample(2, 20, generator=seeded(4)))
+
+
 def test_compiling_a_cascade_compiles_its_levels():
     engine = compile_engine(Toy(3))
     kinds = {type(one).__name__ for one in engine.engines}

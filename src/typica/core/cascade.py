@@ -97,8 +97,9 @@ class Cascade(StreamingModel):
         """Yield one code's samples at a time, without end."""
         engine = self.steps()
         state = engine.start(count, condition=condition)
+        block = self.telling[-1].hop if self.telling else 1
         while True:
-            drawn = engine.draw(state, self.telling[-1].hop, generator=generator)
+            drawn = engine.draw(state, block, generator=generator)
             state = drawn.state
             yield self.levels[-1].render(drawn.symbols)
 

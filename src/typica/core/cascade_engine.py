@@ -204,9 +204,8 @@ class CascadeEngine(Engine):
     def prompt(self, prompt: Tensor | None) -> Tensor:
         """Return what is heard before the first draw: whole codes of a prompt, or silence."""
         if prompt is None:
-            return torch.zeros(
-                1, 1, -(-self.cascade.context // self.cascade.hop) * self.cascade.hop
-            )
+            codes = max(1, -(-self.cascade.context // self.cascade.hop))  # none cannot be read
+            return torch.zeros(1, 1, codes * self.cascade.hop)
         length = prompt.shape[-1] // self.cascade.hop * self.cascade.hop
         if not length:
             raise ConfigError(
