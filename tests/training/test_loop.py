@@ -4,7 +4,7 @@ import signal
 
 import pytest
 import torch
-from toy_training import ToyGan, batches, make_learner, make_loop, weights
+from toy_training import ToyCascade, ToyGan, batches, make_learner, make_loop, weights
 
 from typica.core.errors import RunError
 from typica.core.progress import Progress, Task
@@ -164,6 +164,15 @@ def test_an_early_sample_is_broken_off_when_asked_to_stop(tmp_path):
         loop.run()
 
     assert [path.name for path in checkpoints(tmp_path)] == ["step-00000004"]
+
+
+def test_the_phase_whose_loss_is_no_number_is_named(tmp_path):
+    def draw(number):
+        return {"audio": torch.full((2, 1, 8), float("nan") if number == 9 else 0.1)}
+
+    loop = make_loop(tmp_path, make_learner(ToyCascade(), steps=12), draw=draw)
+    with pytest.raises(RunError, match=r"at step 10 of .*--set above.learning_rate"):
+        loop.run()
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path):

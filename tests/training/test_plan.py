@@ -4,7 +4,9 @@ from toy_training import Toy, chords
 
 from typica.training.job import describe
 from typica.training.memory import Growth, SavedTensors
-from typica.training.plan import _first, measure
+from typica.training.plan import _first, _steps, measure
+from typica.training.schedule import share_done, stage_at
+from typica.training.settings import TrainingConfig
 
 
 def test_a_tensor_that_is_kept_counts_once_and_weights_do_not():
@@ -64,6 +66,18 @@ def test_a_plan_counts_what_training_will_hold(job):
     assert plan.training_s == pytest.approx(500 * plan.step_s)
     assert plan.audio_s == pytest.approx(500 * 3 * 64 / 8000)
     assert plan.epochs == pytest.approx(plan.audio_s / job.corpus.seconds("train"))
+
+
+@pytest.mark.parametrize("minutes", [None, 0.5, 2.0, 4.0, 100.0])
+def test_steps_of_stages_are_those_that_the_loop_would_take(minutes):
+    training, steps_s = TrainingConfig(steps=1000, minutes=minutes), [0.01, 1.0, 0.1]
+    ends, counts, step, elapsed_s = [0.5, 0.7, 1.0], [0, 0, 0], 0, 0.0
+    while (done := share_done(training, step, elapsed_s)) < 1:
+        stage = stage_at(ends, done)
+        counts[stage] += 1
+        step, elapsed_s = step + 1, elapsed_s + steps_s[stage]
+
+    assert _steps(training, steps_s, ends) == pytest.approx(counts, abs=12)  # a slow step lasts ten
 
 
 def test_a_batch_that_does_not_fit_is_not_tried(job, monkeypatch):

@@ -158,7 +158,7 @@ class Loop:
         # One tensor for the whole window: a GPU is made to wait once, not at each step.
         values = torch.stack([torch.stack([terms[n] for n in names]) for terms in self._window])
         values = self.processes.mean(values.float()).cpu().double()
-        self._check(values)
+        self._check(names, values)
         figures = dict(zip(names, values.mean(0).tolist(), strict=True))
         steps = step - self._marked_step
         pace = steps * self.examples / max(1e-9, time.monotonic() - self._marked_s)
@@ -170,14 +170,15 @@ class Loop:
         self._window.clear()
         self._logged_at_s = self.elapsed_s
 
-    def _check(self, values: Tensor) -> None:
+    def _check(self, names: list[str], values: Tensor) -> None:
         """Refuse to go on once a loss or a gradient is no number."""
-        healthy = values.isfinite().all(1)
-        if bool(healthy.all()):
+        ill = (~values.isfinite()).nonzero()
+        if not len(ill):
             return
-        step = self.learner.steps - len(values) + int(healthy.int().argmin()) + 1
+        row, column = ill[0].tolist()
+        step = self.learner.steps - len(values) + row + 1
         kept = checkpoints(self.folder)
-        phase = self.learner.phases[0].name
+        phase = names[column].partition("/")[0]
         rate = self.learner.phase_configs[phase].learning_rate / 3
         mend = f"--set {phase}.learning_rate={rate:.2g}"
         how = f"{kept[-1].name} is kept: go on with --resume {mend}" if kept else f"try {mend}"

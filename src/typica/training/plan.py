@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -86,8 +87,7 @@ def measure(job: Job, device: torch.device) -> Plan:
     starts = [0.0, *learner.ends[:-1]]
     with own_randomness(device):
         stages = [_measure_stage(job, learner, number, at) for number, at in enumerate(starts)]
-    shares = [end - start for start, end in zip(starts, learner.ends, strict=True)]
-    counts = _steps(training, stages, shares)
+    counts = _steps(training, [one.step_s for one in stages], learner.ends)
     steps = max(1, round(sum(counts)))
     training_s = sum(count * one.step_s for count, one in zip(counts, stages, strict=True))
     samples = sum(count * one.crop for count, one in zip(counts, stages, strict=True))
@@ -144,14 +144,16 @@ def _measure_stage(job: Job, learner: Learner, number: int, start: float) -> _St
     return _Stage(crops.length, activations, working, step_s, scaled)
 
 
-def _steps(training: TrainingConfig, stages: list[_Stage], shares: list[float]) -> list[float]:
-    """Return the steps of each stage: shares are of the steps, or of the minutes if fewer."""
-    by_steps = [training.steps * share for share in shares]
-    if not training.minutes:
-        return by_steps
-    pairs = zip(stages, shares, strict=True)
-    by_time = [60 * training.minutes * share / stage.step_s for stage, share in pairs]
-    return min(by_steps, by_time, key=sum)
+def _steps(training: TrainingConfig, steps_s: list[float], ends: list[float]) -> list[float]:
+    """Return the steps of each stage: it ends with its share of the steps or of the minutes."""
+    limit_s = 60 * training.minutes if training.minutes else math.inf
+    counts: list[float] = []
+    begun_s = 0.0
+    for step_s, end in zip(steps_s, ends, strict=True):
+        left = end * training.steps - sum(counts), (end * limit_s - begun_s) / step_s
+        counts.append(max(0.0, min(left)))
+        begun_s += counts[-1] * step_s
+    return counts
 
 
 def _first(batch: Batch) -> Batch:
