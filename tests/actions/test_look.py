@@ -511,6 +511,18 @@ def test_places_that_cannot_be_are_refused(tmp_path):
         look([one, other], out=tmp_path / "a.png")
     with pytest.raises(ConfigError, match="cannot be a pdf"):
         look([one], out=tmp_path / "a.png", kind="pdf")
+    for name in ("a.jpg", "a.WEBP", "a.eps"):
+        with pytest.raises(ConfigError, match=f"{name} cannot be written: pictures are png, svg"):
+            look([one], out=tmp_path / name)
+
+
+def test_a_folder_may_have_any_name(tmp_path):
+    file = write(tmp_path / "a.wav", sine(seconds=0.1))
+    (tmp_path / "old.jpg").mkdir()
+
+    for name in ("old.jpg", "takes.2"):
+        (one,) = look([file], out=tmp_path / name, panels=["waveform"]).looks
+        assert one.figure == tmp_path / name / "a.wav.png"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def test_what_was_written_is_printed_and_what_is_lost_is_said(call, sound, tmp_p
     status, out, err = call("convert", sound, target)
 
     assert (status, out) == (0, f"{target}\n")
-    assert err == "exact: nothing is lost: all 4000 samples are in a.flac, bit for bit\n"
+    assert err == "exact: nothing is lost: a.flac holds 4000 samples, bit for bit\n"
 
 
 def test_json_tells_all_of_it(call, sound, tmp_path):

@@ -14,7 +14,7 @@ from typica.core.progress import SILENT, Progress
 from typica.data.excerpt import read_excerpt
 from typica.data.reading import Kind, kind_of, read_abc, read_performance
 from typica.data.refusals import printable
-from typica.evaluation.figures import check_matplotlib, write_figure
+from typica.evaluation.figures import check_matplotlib, picture_endings, write_figure
 from typica.evaluation.views.axes import DOT, Span
 from typica.evaluation.views.facts import ScoreFacts, SoundFacts, TuneFacts
 from typica.evaluation.views.panels import PANELS
@@ -170,6 +170,8 @@ def _places(
     place = Path(out or ".")
     ending = place.suffix.lower().removeprefix(".")
     named: Format | None = next((one for one in FORMATS if one == ending), None)
+    if named is None and ending in picture_endings() and not place.is_dir():
+        raise ConfigError(f"{place.name} cannot be written: pictures are {', '.join(FORMATS)}")
     if named is None or place.is_dir():
         names = [f"{file.name}.{kind or 'png'}" for file in files]
         for name in names:

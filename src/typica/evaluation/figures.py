@@ -139,6 +139,13 @@ def write_png(figure: Figure, path: Path) -> None:
     write_figure(figure, path, "png")
 
 
+def picture_endings() -> frozenset[str]:
+    """Return the endings of all the kinds of pictures that Matplotlib knows, without dots."""
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    return frozenset(FigureCanvasBase.get_supported_filetypes())
+
+
 def write_figure(figure: Figure, path: Path, kind: str) -> None:
     """Write a figure on white, as "png", "svg" or "pdf"; equal figures give equal files.
 

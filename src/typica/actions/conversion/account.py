@@ -73,7 +73,8 @@ class Wishes:
         wrong = [name for name in self.asked if name not in takes]
         if wrong:
             hint = f"it takes {', '.join(takes)}" if takes else "it takes no options"
-            raise ConfigError(f"{' and '.join(wrong)} mean nothing {what}: {hint}")
+            verb = "means" if len(wrong) == 1 else "mean"
+            raise ConfigError(f"{' and '.join(wrong)} {verb} nothing {what}: {hint}")
 
 
 def option(name: str) -> str:

@@ -87,7 +87,7 @@ def sound_to_midi(source: Path, target: Path, wishes: Wishes) -> Outcome:
         "timbre, chords, slides within a semitone, and what is shorter than 60 ms",
         f"all that has no pitch ({1 - share:.0%} of the time)",
     ]
-    told = f"lost: {listed(lost)}; the {count(len(notes), 'note')} are an estimate of one voice"
+    told = f"lost: {listed(lost)}; {count(len(notes), 'note')} of one voice, as an estimate"
     return Outcome(False, told, {"notes": len(notes), "voiced": share})
 
 

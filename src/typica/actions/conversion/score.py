@@ -102,7 +102,9 @@ def midi_to_archive(source: Path, target: Path, wishes: Wishes) -> Outcome:
 def _settings(kind: type[ScoreRepresentation], wishes: Wishes) -> dict[str, Any]:
     names = {field.name for field in fields(kind)} & set(_COUNTED)  # type: ignore[arg-type]
     if wishes.frames is not None and not names:
-        raise ConfigError(f"--frames mean nothing with --as {kind.kind}: its times are not rounded")
+        raise ConfigError(
+            f"--frames means nothing with --as {kind.kind}: its times are not rounded"
+        )
     return {} if wishes.frames is None else dict.fromkeys(names, wishes.frames)
 
 
@@ -296,8 +298,8 @@ def midi_to_abc(source: Path, target: Path, wishes: Wishes) -> Outcome:
     with replacing(target) as place:
         place.write_text(written(tones, setting), encoding="utf-8")
     lost = [
-        f"what is finer than {Fraction(1, grid)} of a quarter (times moved by {moved:.2f} of one "
-        f"at most)",
+        f"what is finer than a grid of {count(grid, 'step')} a quarter (times moved by {moved:.2f} "
+        f"quarters at most)",
         "velocities, instruments and pedals",
     ]
     others = len(read.performance.notes) - len(notes)

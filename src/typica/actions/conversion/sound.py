@@ -70,10 +70,10 @@ def sound_to_sound(source: Path, target: Path, wishes: Wishes) -> Outcome:
         account = compared(account, hear(source, wishes.rate).blocks, open_audio(target).blocks)
     lost = [*_resampled(heard), *_unread(was), *rounded(account, coding)]
     figures = figures_of(account) | {"rate": heard.rate, "coding": coding.words}
-    whole = f"nothing is lost: all {count(account.samples, 'sample')}"
-    of_each = " of each channel" if heard.channels > 1 else ""
     if not lost:
-        return Outcome(True, f"{whole}{of_each} are in {target.name}, bit for bit", figures)
+        whole = count(account.samples, "sample") + " of each channel" * (heard.channels > 1)
+        told = f"nothing is lost: {target.name} holds {whole}, bit for bit"
+        return Outcome(True, told, figures)
     return Outcome(False, f"lost: {listed(lost)}", figures)
 
 
@@ -110,7 +110,7 @@ def rounded(account: Account, coding: Coding) -> list[str]:
     if not account.error and account.error is not None:
         return []
     kind = "what is finer than" if coding.bits else "what is left out by"
-    swing = f" and {count(account.clipped, 'value')} beyond full scale, which are clipped"
+    swing = f", {count(account.clipped, 'value')} beyond full scale being clipped"
     return [f"{kind} {coding.words}{swing if account.clipped else ''} ({_ratio(account)})"]
 
 

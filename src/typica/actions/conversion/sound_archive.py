@@ -170,7 +170,7 @@ def _opened(archive: Archive, wishes: Wishes) -> tuple[Representation, int, int]
     for name in ("sampling_rate", "length", "coding"):
         settings.pop(name, None)
     if wishes.iterations is not None and "iterations" not in settings:
-        raise ConfigError(f"--iterations mean nothing for {archive.kind}: its phase is known")
+        raise ConfigError(f"--iterations means nothing for {archive.kind}: its phase is known")
     if wishes.iterations is not None:
         settings["iterations"] = wishes.iterations
     try:

@@ -14,13 +14,12 @@ from typica.core.errors import ConfigError, DataError
 from typica.data.pcm import FASTEST, SLOWEST
 from typica.data.sound_file import coding_for, write_sound
 from typica.images.grey import Grey, write_grey
-from typica.signal.griffin_lim import griffin_lim
+from typica.signal.griffin_lim import ITERATIONS, griffin_lim
 from typica.signal.picture import GreyScale
 from typica.signal.spectrum import HOP, WINDOW, check_sizes, convergence_db, magnitude
 
 KIND = "magnitudes"
 _SCALE = ("top_db", "range_db")
-_ITERATIONS = 60
 _SEED = 0
 
 
@@ -61,7 +60,7 @@ def picture_to_sound(grey: Grey, target: Path, wishes: Wishes) -> Outcome:
     """
     scale, meant = _meant(grey)
     magnitudes = scale.decode(grey.levels)
-    iterations = _ITERATIONS if wishes.iterations is None else wishes.iterations
+    iterations = ITERATIONS if wishes.iterations is None else wishes.iterations
     sizes = {"window": meant.window, "hop": meant.hop}
     audio = griffin_lim(
         magnitudes,

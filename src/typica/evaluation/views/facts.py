@@ -190,9 +190,10 @@ class ScoreFacts:
         one = self.softest == self.loudest
         parts.append(f"velocity {self.softest}" + ("" if one else f" to {self.loudest}"))
         if 0 < self.drum_strokes < self.notes:
-            parts.append(f"{self.drum_strokes} strokes of drums")
+            parts.append(f"{self.drum_strokes} stroke{'s' * (self.drum_strokes != 1)} of drums")
         if self.pedal_presses:
-            parts.append(f"sustain pedal pressed {self.pedal_presses} times")
+            times = "once" if self.pedal_presses == 1 else f"{self.pedal_presses} times"
+            parts.append(f"sustain pedal pressed {times}")
         return parts
 
 
