@@ -38,7 +38,14 @@ VARIANTS = {
     "vq, no restarts": {"restart_below": 0.0},
     "vq, no restarts, a codebook far away": {"restart_below": 0.0, "initial": "normal"},
     "vq, restarts, a codebook far away": {"initial": "normal"},
-    "argmax": {"bottleneck": "argmax", "commitment": 0.1, "diversity": 0.001},
+    # Its diversity is of a batch's mean: there must be many more vectors in one than codes.
+    "argmax, a code for 8": {
+        "bottleneck": "argmax",
+        "strides": [2, 2, 2],
+        "codes": 64,
+        "commitment": 10.0,
+        "diversity": 0.3,
+    },
 }
 FAR = 10.0  # times as large as it is drawn
 

@@ -327,18 +327,39 @@ def test_restarts_bring_a_collapsed_codebook_back():
 def test_a_query_is_a_distribution_and_its_corner_is_the_largest_channel():
     quantiser = build("argmax")
     x = vectors(quantiser)
-    query = quantiser.query(rows(x))
 
     coded = quantiser(x)
 
+    query, standard = quantiser.query(rows(x)), standardised(rows(x))
     assert query.min() >= 0
     torch.testing.assert_close(query.sum(1), torch.ones(40))
-    assert torch.equal(coded.codes.flatten(), rows(x).argmax(1))
-    assert torch.equal(rows(coded.vectors), F.one_hot(rows(x).argmax(1), 8).float())
+    assert torch.equal(coded.codes.flatten(), standard.argmax(1))
+    assert torch.equal(rows(coded.vectors), F.one_hot(standard.argmax(1), 8).float())
+
+
+def standardised(rows):
+    return (rows - rows.mean(0)) / rows.std(0, correction=0)
+
+
+def test_channels_are_those_of_the_first_batch_for_good():
+    quantiser = build("argmax")
+    far = vectors(quantiser) * torch.linspace(0.1, 9, 8)[:, None] + torch.arange(8.0)[:, None] * 30
+    assert len(quantiser(far).codes.unique()) > 4  # not always that of the largest mean
+
+    kept = quantiser.mean.clone(), quantiser.spread.clone()
+    quantiser(vectors(quantiser))
+    other = build("argmax")
+    other.load_state_dict(quantiser.state_dict())
+    other(vectors(other))
+
+    for one in (quantiser, other):
+        assert torch.equal(one.mean, kept[0])
+        assert torch.equal(one.spread, kept[1])
 
 
 def test_a_vector_without_a_positive_channel_has_a_code_and_no_nan():
     quantiser = build("argmax", commitment=1.0, diversity=1.0)
+    quantiser.ready.fill_(True)  # as if batches around zero had been
     x = (-vectors(quantiser).abs()).requires_grad_()
 
     coded = quantiser(x)
@@ -368,8 +389,8 @@ def test_gradients_of_the_argmax_losses_are_those_of_differences():
 
 def test_losses_are_the_formulae():
     quantiser = build("argmax", commitment=2.0, diversity=3.0)
-    query = quantiser.query(rows(x := vectors(quantiser)))
-    losses = quantiser(x).losses
+    losses = quantiser(x := vectors(quantiser)).losses
+    query = quantiser.query(rows(x))
 
     corner = F.one_hot(query.argmax(1), 8).float()
     assert losses["commitment"].item() == pytest.approx(2 * (query - corner).pow(2).mean().item())

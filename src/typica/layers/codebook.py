@@ -232,7 +232,9 @@ class ArgmaxQuantiser(Bottleneck):
     Source: the argmax autoencoder of Dieleman et al., 2018, https://arxiv.org/abs/1806.10474,
     section 3.2.
     Departs from it: every channel has a little more than the ReLU gives, so that a vector without a
-    positive channel is a uniform query, and its code 0.
+    positive channel is a uniform query, and its code 0. Channels are shifted and scaled so that
+    the first batch has mean 0 and variance 1 in each: else what an untrained encoder says is the
+    same channel for every vector.
 
     Args:
         codes: Channels.
@@ -241,15 +243,23 @@ class ArgmaxQuantiser(Bottleneck):
         epsilon: What every channel has more.
     """
 
+    mean: Tensor
+    spread: Tensor
+    ready: Tensor
+
     def __init__(
         self, codes: int, *, commitment: float, diversity: float, epsilon: float = 1e-6
     ) -> None:
         super().__init__(codes, codes)
         self.commitment, self.diversity, self.epsilon = commitment, diversity, epsilon
+        self.register_buffer("mean", torch.zeros(codes))
+        self.register_buffer("spread", torch.ones(codes))
+        self.register_buffer("ready", torch.tensor(False))
+        self._is_ready = False
 
     def query(self, rows: Tensor) -> Tensor:
         """Return the queries of rows (rows, codes): none negative, of sum 1."""
-        positive = F.relu(rows) + self.epsilon
+        positive = F.relu((rows - self.mean) / self.spread) + self.epsilon
         return positive / positive.sum(-1, keepdim=True)
 
     def decode(self, codes: Tensor) -> Tensor:
@@ -257,7 +267,10 @@ class ArgmaxQuantiser(Bottleneck):
         return F.one_hot(codes, self.codes).to(torch.get_default_dtype()).transpose(1, 2)
 
     def _code(self, vectors: Tensor) -> Coded:
-        query = self.query(_rows(vectors))
+        rows = _rows(vectors)
+        if self.training and torch.is_grad_enabled():
+            self._begin(rows.detach())
+        query = self.query(rows)
         codes = query.argmax(-1)
         corner = F.one_hot(codes, self.codes).to(query)
         losses = {
@@ -269,6 +282,19 @@ class ArgmaxQuantiser(Bottleneck):
 
     def _choose(self, rows: Tensor) -> Tensor:
         return self.query(rows).argmax(-1)
+
+    @torch.no_grad()
+    def _begin(self, rows: Tensor) -> None:
+        """Take mean and spread from the first batch, unless one was before."""
+        if self._is_ready:
+            return
+        if not self.ready:
+            mean = _over_processes(rows.mean(0))
+            variance = _over_processes((rows - mean).square().mean(0))
+            self.mean.copy_(mean)
+            self.spread.copy_(variance.sqrt().clamp_min(self.epsilon))
+            self.ready.fill_(True)
+        self._is_ready = True
 
 
 def straight_through(vectors: Tensor, chosen: Tensor) -> Tensor:
