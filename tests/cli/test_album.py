@@ -3,6 +3,9 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import joblib
@@ -274,6 +277,7 @@ def test_until_plan_trains_nothing(recordings, call, tmp_path, monkeypatch):
         (("--clip-seconds", "inf"), "--clip-seconds must be above 0, got inf"),
         (("--export",), "no clip was kept: choose by typica album"),
         (("--http", "nowhere", "--curate"), "--http takes HOST:PORT"),
+        (("--http", "nowhere"), "--http takes HOST:PORT"),
     ],
 )
 def test_what_does_not_go_is_refused_in_a_sentence(album, asked, words):
@@ -313,3 +317,29 @@ def test_an_album_is_no_place_for_others(tmp_path, recordings, call, monkeypatch
     status, _, said = call("album", tmp_path / "nothing", "--curate", "-o", tmp_path / "none")
     assert status == 2
     assert "there is no album in" in said
+
+
+@pytest.mark.slow
+def test_killed_in_its_training_and_in_its_clips_it_comes_to_the_same(
+    album, recordings, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TYPICA_RUNS", str(tmp_path / "runs"))
+    out, run = tmp_path / "band", tmp_path / "runs" / "band"
+    words = [str(word) for word in ("album", recordings, "-o", out, *QUICK, "--no-stream")]
+    command = [sys.executable, "-c", "from typica.cli import main; main()", *words]
+
+    for sign in (run / "checkpoints" / "step-00000010", out / "clips" / "clip-001.wav"):
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as one:
+            while not sign.exists():
+                assert one.poll() is None, one.stderr.read()
+                time.sleep(0.002)
+            one.kill()
+    status, _, said = album(*QUICK, "--no-stream", out=out)
+
+    assert status == 0, said
+    assert "train: done before" in said
+    whole = album.out.parent / "runs" / "band"
+    for path in (whole / "weights.safetensors", *whole.glob("checkpoints/*/weights.safetensors")):
+        assert digest(run / path.relative_to(whole)) == digest(path)
+    for path in (album.out / "clips").glob("*.wav"):
+        assert digest(out / "clips" / path.name) == digest(path)

@@ -80,7 +80,7 @@ def listen(address: str) -> socket.socket:
         MissingFeatureError: starlette, uvicorn or websockets is not installed.
         StreamError: It is no address, it is taken, or it is not this machine's.
     """
-    _check_installed()
+    check_installed()
     host, port = parse_address(address)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -104,7 +104,12 @@ def parse_address(address: str) -> tuple[str, int]:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
-def _check_installed() -> None:
+def check_installed() -> None:
+    """Refuse to go on where nothing can listen.
+
+    Raises:
+        MissingFeatureError: starlette, uvicorn or websockets is not installed.
+    """
     try:
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from typica.actions.album.make import write_curation_page
@@ -36,7 +37,8 @@ def curate(album: Path, http: str, progress: Progress = SILENT) -> None:
 
         web = application(album / PAGE, album / CLIPS, album / CURATION, saver(album))
         progress.say(f"choose at {address_of(place)}; Ctrl-C ends it")
-        server(web).run(sockets=[place])
+        with suppress(KeyboardInterrupt):  # which is how it ends
+            server(web).run(sockets=[place])
 
 
 def saver(album: Path) -> Callable[[object], None]:

@@ -31,6 +31,7 @@ from typica.evaluation.curation import place, read_curation
 from typica.evaluation.curation_page import PAGE, write_page
 from typica.evaluation.figures import check_matplotlib
 from typica.streaming.airing import Aired
+from typica.streaming.server import check_installed, parse_address
 from typica.training.card import CARD
 from typica.training.job import describe
 from typica.typicality.monitor.calibration import BLOCK_S
@@ -86,6 +87,9 @@ def make_album(
         KeyboardInterrupt: Ctrl-C was pressed; what is done is kept.
     """
     check_matplotlib("the page of an album")
+    if until == "stream":  # what it will need, before the hours of training
+        check_installed()
+        parse_address(http)
     project = begin(folder, out, wishes)
     making = _Making(project, device, progress)
     last = STAGES.index(until)
