@@ -102,6 +102,25 @@ def test_an_upsampler_hears_the_code_above_it_and_no_future_of_its_own(model):
     assert not torch.equal(after[:, 11], before[:, 11])
 
 
+@pytest.mark.parametrize("upsampling", ["repeat", "linear", "learnt"])
+def test_frames_depend_on_no_codes_beyond_those_that_are_drawn_ahead(upsampling):
+    small = {"positions": 32, "stride": 4, "layers": 1, "width": 8, "heads": 2}
+    own = {"system": "sparse_transformer", "upsampling": upsampling} | small
+    tokens = registry.build("jukebox", "tiny", upsamplers=[own], told_layers=0).tokens
+    (told,), codes = tokens.telling, torch.tensor([[1, 2, 3, 4, 5, 6]])
+    other = codes.clone()
+    other[0, 3] = 9
+
+    one, two = (
+        tokens.upsamplers[0].upsampling(tokens.tell(1, each)["codes"].values, 0, 6 * told.hop)
+        for each in (codes, other)
+    )
+
+    changed = (one != two).any(-1)[:, 0].nonzero()[:, 0]
+    assert changed.min() >= (3 - told.after) * told.hop
+    assert changed.max() < (4 + told.before) * told.hop
+
+
 @pytest.mark.parametrize("rate", [0, 1])
 def test_a_decoder_reaches_no_farther_than_it_says(model, rate):
     coder = model.coders[rate]

@@ -261,10 +261,10 @@ class Tokens(Cascade):
 
     @property
     def telling(self) -> Sequence[Told]:
-        """See `Cascade.telling`."""
-        tellers = (cast(Teller, one) for one in self.tellers)
-        pairs = zip(self.ratios, tellers, strict=True)
-        return [Told(ratio, one.reach, one.reach, self.config.block) for ratio, one in pairs]
+        """See `Cascade.telling`; frames may be upsampled along lines to the next."""
+        reaches = (cast(Teller, one).reach + 1 for one in self.tellers)
+        pairs = zip(self.ratios, reaches, strict=True)
+        return [Told(ratio, reach, reach, self.config.block) for ratio, reach in pairs]
 
     @property
     def context(self) -> int:
