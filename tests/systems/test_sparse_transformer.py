@@ -60,13 +60,27 @@ def test_the_future_never_reaches_the_past(pattern):
         assert not torch.equal(after[:, time], before[:, time])
 
 
-def test_a_full_table_keeps_its_later_half():
-    model = transformer()
-    symbols = torch.randint(4, (1, 40), generator=seeded(0))
+@pytest.mark.parametrize("positions", [32, 28])
+def test_a_full_table_keeps_its_later_half(positions):
+    model = transformer(positions=positions)
+    symbols = torch.randint(4, (1, positions + 8), generator=seeded(0))
     long, _ = model.advance(symbols, model.start(1))
-    # Positions 32 to 39 stand behind 16 symbols that were read again as the beginning.
-    again, _ = model.advance(symbols[:, 16:], model.start(1))
-    torch.testing.assert_close(long.logits[:, 32:], again.logits[:, 16:], atol=1e-6, rtol=1e-6)
+    # What comes next stands behind 16 symbols, no less than half, read again as the beginning.
+    again, _ = model.advance(symbols[:, positions - 16 :], model.start(1))
+    found, expected = long.logits[:, positions:], again.logits[:, 16:]
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-6)
+
+
+def test_a_step_within_a_row_copies_nothing_of_the_rows_before():
+    model = transformer()
+    _, state = model.advance(torch.zeros(1, 9, dtype=torch.int64), model.start(1))
+    _, after = model.step(torch.zeros(1, dtype=torch.int64), state)
+
+    assert (state.held, after.held) == (9, 10)
+    assert after.rows is state.rows
+    assert all(
+        one.rows is other.rows for one, other in zip(after.caches, state.caches, strict=True)
+    )
 
 
 def test_all_sequences_together_have_probability_one():

@@ -123,8 +123,9 @@ class SparseState(NamedTuple):
 
     Attributes:
         read: Number of symbols read.
-        rows: What the layers were given for those in the table, (batch, symbols, width): vectors
-            of symbols and of what was told, without positions.
+        rows: What the layers were given for those in full rows of the table, (batch, symbols,
+            width): vectors of symbols and of what was told, without positions.
+        tail: For those in the row that is not full, of the same shape.
         caches: Of each layer.
         label: Vectors of the classes, (batch, width), or None.
         frames: Frames of the local condition, (batch, channels, frames), or None.
@@ -133,10 +134,16 @@ class SparseState(NamedTuple):
 
     read: int
     rows: Tensor
+    tail: Tensor
     caches: tuple[Cache, ...]
     label: Tensor | None = None
     frames: Tensor | None = None
     told_from: int = 0
+
+    @property
+    def held(self) -> int:
+        """Number of symbols in the table."""
+        return self.rows.shape[1] + self.tail.shape[1]
 
 
 class SparseTransformer(EndlessModel, RetoldModel):
@@ -225,7 +232,7 @@ class SparseTransformer(EndlessModel, RetoldModel):
         weight = self.head.weight
         frames = given[self.config.local].values.to(weight) if self.config.local else None
         rows = weight.new_zeros(count, 0, self.config.width)
-        return SparseState(0, rows, self._blank(count), label, frames)
+        return SparseState(0, rows, rows, self._blank(count), label, frames)
 
     def retell(self, state: SparseState, told: Condition, past: int = 0) -> SparseState:
         """See `RetoldModel.retell`."""
@@ -237,9 +244,9 @@ class SparseTransformer(EndlessModel, RetoldModel):
         """See `AutoregressiveModel.advance`."""
         rows, seen = self._given(previous, state), []
         while rows.shape[1]:
-            if state.rows.shape[1] == self.config.positions:
+            if state.held == self.config.positions:
                 state = self._turned(state)
-            length = self._length(state.rows.shape[1], rows.shape[1])
+            length = self._length(state.held, rows.shape[1])
             hidden, state = self._read(rows[:, :length], state)
             seen.append(hidden)
             rows = rows[:, length:]
@@ -271,7 +278,7 @@ class SparseTransformer(EndlessModel, RetoldModel):
 
     def _read(self, rows: Tensor, state: SparseState) -> tuple[Tensor, SparseState]:
         """Read a part of a row or whole rows; return the vectors behind the layers."""
-        time = state.rows.shape[1] + torch.arange(rows.shape[1], device=rows.device)
+        time = state.held + torch.arange(rows.shape[1], device=rows.device)
         places = self.row(time // self.config.stride) + self.column(time % self.config.stride)
         hidden, caches = rows + places, []
         for block, cache in zip(self.blocks, state.caches, strict=True):
@@ -280,14 +287,22 @@ class SparseTransformer(EndlessModel, RetoldModel):
             else:
                 hidden, cache = block(hidden, cache)
             caches.append(cache)
-        rows = torch.cat([state.rows, rows], 1)
-        return hidden, state._replace(rows=rows, caches=tuple(caches))
+        state = self._holding(torch.cat([state.tail, rows], 1), state)
+        return hidden, state._replace(caches=tuple(caches))
+
+    def _holding(self, tail: Tensor, state: SparseState) -> SparseState:
+        """Return a state of another tail: the table is copied only where a row of it is full."""
+        full = tail.shape[1] // self.config.stride * self.config.stride
+        if not full:
+            return state._replace(tail=tail)
+        return state._replace(rows=torch.cat([state.rows, tail[:, :full]], 1), tail=tail[:, full:])
 
     def _turned(self, state: SparseState) -> SparseState:
         """Read the later half of a full table as the beginning of another."""
-        kept = self.config.positions // self.config.stride // 2 * self.config.stride
+        rows = self.config.positions // self.config.stride
+        kept = (rows + 1) // 2 * self.config.stride
         blank = state.rows[:, :0]
-        fresh = state._replace(rows=blank, caches=self._blank(len(blank)))
+        fresh = state._replace(rows=blank, tail=blank, caches=self._blank(len(blank)))
         return self._read(state.rows[:, -kept:], fresh)[1]
 
 
