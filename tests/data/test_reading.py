@@ -54,3 +54,11 @@ def test_what_is_no_file_is_refused_in_a_sentence(tmp_path, read):
             read(tmp_path / name)
     with pytest.raises(DataError, match="it is a folder: name the files in it"):
         read(tmp_path)
+
+
+def test_words_in_a_sound_file_make_no_tune_of_it(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(100), 8000)
+    with (tmp_path / "a.wav").open("ab") as file:
+        file.write(b"\n" + TUNE.encode())
+
+    assert kind_of(tmp_path / "a.wav") == "sound"

@@ -52,3 +52,16 @@ def test_pictures_that_say_nothing_or_are_none_are_refused(tmp_path):
 def test_an_empty_picture_is_refused(tmp_path):
     with pytest.raises(DataError, match="0 x 5 pixels is empty"):
         write_grey(tmp_path / "a.png", np.zeros((5, 0), np.uint8), {}, "")
+
+
+def test_a_picture_that_was_painted_in_colours_is_refused(tmp_path):
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    info.add_text("typica", "{}")
+    colours = np.zeros((3, 4, 3), np.uint8)
+    colours[1, 2] = 9, 9, 8
+    Image.fromarray(colours).save(tmp_path / "a.png", pnginfo=info)
+
+    with pytest.raises(DataError, match=r"a picture in colours \(RGB\): save it as grey"):
+        read_grey(tmp_path / "a.png")

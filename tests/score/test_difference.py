@@ -55,3 +55,11 @@ def test_what_is_missing_and_added_explains_the_numbers(some, other):
     found = difference(some, other, tolerance_s=0.15)
 
     assert len(some) - found.missing == len(other) - found.added >= 0
+
+
+def test_a_note_that_came_before_takes_no_other_notes_place():
+    after = Notes.of([Note(60, 0.5, 0.7), *BEFORE.rows()])
+
+    found = difference(BEFORE, after, tolerance_s=0.02)
+
+    assert (found.missing, found.added, found.onset_s) == (0, 1, 0)

@@ -75,3 +75,14 @@ def test_nothing_but_black_is_no_notes():
     picture = RollPicture(100.0, 60, 61, ((0, 0),))
 
     assert len(picture.read(np.zeros((8, 5), np.uint8))) == 0
+
+
+def test_where_notes_of_a_pitch_overlap_the_first_ends_as_the_second_begins():
+    notes = Notes.of([Note(60, 0.0, 1.0, 90), Note(60, 0.2, 0.3, 40)])
+    picture = RollPicture.of(notes, frames_per_s=100)
+
+    back = picture.read(picture.draw(notes))
+
+    assert back.onset_s.tolist() == pytest.approx([0.0, 0.2])
+    assert back.offset_s.tolist() == pytest.approx([0.2, 0.3])
+    assert back.velocity.tolist() == [90, 40]

@@ -103,3 +103,9 @@ def test_a_major_scale_needs_no_accidentals(sharps):
 def test_what_is_no_melody_is_refused(tones):
     with pytest.raises(DataError, match="one after another"):
         written(tones, Setting())
+
+
+def test_notes_are_tied_over_a_bar_line_and_rests_are_not():
+    text = written([Tone(60, 0, 20), Tone(62, 44, 48)], Setting(steps_per_quarter=4))
+
+    assert text.splitlines()[-1] == "C8- | C2 z6 | z6 D2 |]"

@@ -285,7 +285,7 @@ def draw_loudness(axes: Axes, subject: Subject) -> None:
     write_title(axes, "Loudness", f"A-weighted level of each frame{told}")
     if math.isfinite(lufs):
         return
-    write_inside(axes, TOO_SOFT if not analysis.peak else "too soft to measure")
+    write_inside(axes, TOO_SOFT if not analysis.peak else "too soft for an integrated loudness")
 
 
 PANELS: Mapping[str, Panel] = {
