@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution
 
 from typica.core import registry
-from typica.core.condition import Condition, Track, check_condition
+from typica.core.condition import Condition, Need, Track, check_condition
 from typica.core.errors import ConfigError, ShapeError
 from typica.core.model import AutoregressiveModel
 from typica.core.phase import Batch, Phase
@@ -46,9 +46,10 @@ class SubscaleConfig(ImageConfig):
         apart: Whether the first slice has networks of its own.
         first_bits: The most significant bits of a value, which come first; 0, or all that there
             are, for values as they are.
-        decoder: The system that draws a slice; all stages have one of this size each.
+        decoder: The system that draws a slice; each stage has one of this size.
         told_channels: Width of what it is told.
         blocks: Residual blocks of the network that tells it.
+        labels: Classes of the condition "label", of which the decoder is told; 0 for none.
     """
 
     factor: int = 4
@@ -59,11 +60,12 @@ class SubscaleConfig(ImageConfig):
     )
     told_channels: int = 128
     blocks: int = 5
+    labels: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check_at_least(1, "factor", "told_channels")
-        self.check_at_least(0, "blocks", "first_bits")
+        self.check_at_least(0, "blocks", "first_bits", "labels")
         if self.levels > MOST_LEVELS:
             raise ConfigError(f"model.levels must be at most {MOST_LEVELS}, got {self.levels}")
         if self.first_bits > self.bits:
@@ -100,10 +102,12 @@ class SubscaleState(NamedTuple):
 
     Attributes:
         symbols: All symbols read, the one before the first included, (batch, read).
+        label: Classes, (batch,), or None.
         inner: State of the decoder in the slice under way; None before the first.
     """
 
     symbols: Tensor
+    label: Tensor | None = None
     inner: Any = None
 
 
@@ -114,6 +118,7 @@ class Subscale(ImageModel, AutoregressiveModel):
     """
 
     config_type = SubscaleConfig
+    conditioning = ("sparse",)
     config: SubscaleConfig
 
     def __init__(self, config: SubscaleConfig) -> None:
@@ -127,6 +132,11 @@ class Subscale(ImageModel, AutoregressiveModel):
     def length(self) -> int:
         """See `Model.length`: twice the values of an image where their bits are parted."""
         return self.ordering.length
+
+    @property
+    def needs(self) -> Mapping[str, Need]:
+        """See `Model.needs`."""
+        return {"label": Need(self.config.labels)} if self.config.labels else {}
 
     @property
     def base_measure(self) -> str:
@@ -171,9 +181,9 @@ class Subscale(ImageModel, AutoregressiveModel):
 
     def start(self, count: int, condition: Condition | None = None) -> SubscaleState:
         """See `AutoregressiveModel.start`."""
-        check_condition(condition, self.needs, count)
+        label = self._label(condition, count)
         device = next(self.parameters()).device
-        return SubscaleState(torch.empty(count, 0, dtype=torch.long, device=device))
+        return SubscaleState(torch.empty(count, 0, dtype=torch.long, device=device), label)
 
     def advance(self, previous: Tensor, state: SubscaleState) -> tuple[Distribution, SubscaleState]:
         """See `AutoregressiveModel.advance`.
@@ -189,19 +199,19 @@ class Subscale(ImageModel, AutoregressiveModel):
         for first, last in runs(begin, end, self.ordering.slice_length):
             stage, read = self._stage(first), symbols[:, first:last]
             if first % self.ordering.slice_length == 0:
-                inner = self._enter(symbols[:, 1 : first + 1], first)
+                inner = self._enter(symbols[:, 1 : first + 1], first, state.label)
                 # What ended the slice before is told, and not read: a slice begins like an image.
                 read = F.pad(read[:, 1:], (1, 0))
             distribution, inner = stage.decoder.advance(read, inner)
             found.append(stage.log_probs(distribution, self._first(symbols, first, last)))
-        return Levels(torch.cat(found, 1)), SubscaleState(symbols, inner)
+        return Levels(torch.cat(found, 1)), SubscaleState(symbols, state.label, inner)
 
-    def slice_log_probs(self, x: Tensor) -> Tensor:
+    def slice_log_probs(self, x: Tensor, condition: Condition | None = None) -> Tensor:
         """Return what each slice adds to `log_prob` of images, in nats.
 
         Shape (batch, parts, slices): a part is the first bits, then the others.
         """
-        log_prob = self.conditionals(x).log_prob(self.symbols(x))
+        log_prob = self.conditionals(x, condition).log_prob(self.symbols(x))
         return log_prob.view(len(x), self.ordering.parts, -1, self.ordering.slice_length).sum(-1)
 
     def phases(self) -> Sequence[Phase]:
@@ -219,16 +229,19 @@ class Subscale(ImageModel, AutoregressiveModel):
         stage, x = self._all[number], batch["image"]
         chosen = torch.randint(len(stage.numbers), (len(x),))
         target = torch.tensor(stage.numbers)[chosen].to(x.device)
-        log_prob = self.target_log_prob(number, x, target)
+        log_prob = self.target_log_prob(number, x, target, batch.get("condition"))
         return {"nll": -log_prob.mean() * len(stage.numbers) / x[0].numel()}
 
-    def target_log_prob(self, number: int, x: Tensor, target: Tensor) -> Tensor:
+    def target_log_prob(
+        self, number: int, x: Tensor, target: Tensor, condition: Condition | None = None
+    ) -> Tensor:
         """Return the log-probability that a stage gives to a slice of each image, in nats.
 
         Args:
             number: Of the stage.
             x: Images.
             target: A slice of each, (batch,).
+            condition: Their labels, if any.
 
         Returns:
             Shape (batch,), of that slice's part of the levels, given what comes before it.
@@ -237,7 +250,7 @@ class Subscale(ImageModel, AutoregressiveModel):
         rows = torch.arange(len(x), device=x.device)
         sliced = symbols.view(len(x), self.ordering.parts, -1, self.ordering.slice_length)
         own = sliced[rows, stage.part, target]
-        inner = stage.start(self._parts(x), target)
+        inner = stage.start(self._parts(x), target, self._label(condition, len(x)))
         distribution, _ = stage.decoder.advance(F.pad(own[:, :-1], (1, 0)), inner)
         first = sliced[rows, 0, target] if stage.part else None
         log_probs = stage.log_probs(distribution, first)
@@ -246,7 +259,12 @@ class Subscale(ImageModel, AutoregressiveModel):
     def likelihood_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the nats a value, of all slices and stages."""
         images = batch["image"]
-        return {"nll": -self.log_prob(images).mean() / images[0].numel()}
+        log_prob = self.log_prob(images, batch.get("condition"))
+        return {"nll": -log_prob.mean() / images[0].numel()}
+
+    def _label(self, condition: Condition | None, count: int) -> Tensor | None:
+        check_condition(condition, self.needs, count)
+        return condition["label"].values if condition else None
 
     def _parts(self, x: Tensor) -> Tensor:
         """Return the parts of levels, (batch, parts, channels, height, width)."""
@@ -259,12 +277,12 @@ class Subscale(ImageModel, AutoregressiveModel):
         part, number = divmod(rank // self.ordering.slice_length, self.config.factor**2)
         return next(one for one in self._all if one.part == part and number in one.numbers)
 
-    def _enter(self, known: Tensor, rank: int) -> Any:
+    def _enter(self, known: Tensor, rank: int, label: Tensor | None) -> Any:
         """Return the decoder's state before a slice, of which the symbols before are known."""
         parts = self.ordering.restore(F.pad(known, (0, self.length - rank)))
         number = rank // self.ordering.slice_length % self.config.factor**2
         target = torch.full((len(known),), number, device=known.device)
-        return self._stage(rank).start(parts, target)
+        return self._stage(rank).start(parts, target, label)
 
     def _first(self, symbols: Tensor, begin: int, end: int) -> Tensor | None:
         """Return the first bits of the values whose last bits have these ranks, if they have."""
@@ -293,6 +311,7 @@ class Stage(nn.Module):
         bits = config.last_bits if part else config.bits - config.last_bits
         own = {"quantiser": "codes", "bits": bits, "local": TOLD, "hop": 1}
         own |= {"local_channels": config.told_channels, "upsampling": "repeat"}
+        own |= {"labels": config.labels}
         kind, like = RetoldModel, "sparse_transformer"
         self.decoder: AutoregressiveModel = registry.within(
             config.decoder, "model.decoder", own, kind, like
@@ -307,15 +326,18 @@ class Stage(nn.Module):
             counts = [most + 1]
         self.register_buffer("counts", torch.tensor(counts), persistent=False)
 
-    def start(self, parts: Tensor, target: Tensor) -> Any:
+    def start(self, parts: Tensor, target: Tensor, label: Tensor | None = None) -> Any:
         """Return the decoder's state before a slice of each image.
 
         Args:
             parts: Shape (batch, parts, channels, height, width); what comes later is not looked at.
             target: The slices, (batch,).
+            label: Classes of the images, (batch,), if the model is told any.
         """
-        told = self.embedder(parts, target)
-        return self.decoder.start(len(parts), {TOLD: Track(told, 1.0)})
+        told = {TOLD: Track(self.embedder(parts, target), 1.0)}
+        if label is not None:
+            told["label"] = Track(label)
+        return self.decoder.start(len(parts), told)
 
     def log_probs(self, distribution: Distribution, first: Tensor | None) -> Tensor:
         """Return log-probabilities (batch, block, symbols) of what can be drawn; -inf of others.
