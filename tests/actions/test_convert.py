@@ -505,6 +505,20 @@ class TestPlayed:
         assert np.abs(soundfile.read(done.target)[0]).max() > 0.05
         assert "which notes these are" in done.told
 
+    def test_a_pedal_holds_what_is_played(self, tmp_path):
+        for package in ("midirenderer", "pretty_midi"):
+            pytest.importorskip(package)
+        notes, pedal = Notes.of([Note(60, 0.0, 0.2)]), [Control(0.1, 127), Control(2.0, 0)]
+        (tmp_path / "dry.mid").write_bytes(encode_midi(notes))
+        (tmp_path / "held.mid").write_bytes(encode_midi(notes, changes=Controls.of(pedal)))
+
+        dry, held = (
+            soundfile.info(go(tmp_path / f"{n}.mid", f"{n}.wav").target) for n in ("dry", "held")
+        )
+
+        assert dry.duration < 1.3
+        assert held.duration > 2
+
     def test_a_crowd_of_loud_notes_is_played_softer_and_that_is_told(self, tmp_path):
         for package in ("midirenderer", "pretty_midi"):
             pytest.importorskip(package)
