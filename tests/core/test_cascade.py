@@ -127,6 +127,24 @@ def test_going_along_is_told_the_codes_of_what_it_hears():
     assert after.levels[-1].left == 0
 
 
+@pytest.mark.parametrize("levels", [2, 3])
+def test_what_follows_the_middle_of_a_code_is_told_that_code(levels):
+    cascade = Toy(levels)
+    engine, lowest = engine_of(cascade), cascade.levels[-1]
+    x = lowest.render(lowest.symbols(torch.rand(1, 1, 12 * HOP - 3) - 0.5))
+    symbols = lowest.symbols(x)
+
+    _, after = engine.follow(symbols, engine.start(1))
+    distribution, _ = engine.step(after)
+
+    whole = torch.cat([torch.zeros(1, 1, 16 * HOP), x, torch.zeros(1, 1, 3 + HOP * 4)], -1)
+    codes = cascade.read(whole[..., : 16 * HOP + -(-x.shape[-1] // cascade.hop) * cascade.hop])
+    told = cascade.tell(levels - 1, codes[-2])
+    before = 16 * HOP + x.shape[-1]
+    expected = lowest.conditionals(whole[..., : before + 1], told).logits[:, -1:]
+    torch.testing.assert_close(distribution.logits, expected, atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize("drawn", [7, 20, 23])
 def test_going_along_forgets_codes_that_were_drawn_ahead(drawn):
     cascade = Toy()

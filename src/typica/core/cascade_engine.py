@@ -159,6 +159,9 @@ class CascadeEngine(Engine):
                 levels[number] = self._tell(number, levels[number], heard[number - 1])
             distribution, after = engine.follow(own, levels[number].state)
             levels[number] = levels[number]._replace(state=after)
+            if number:  # the last code may stand over more than was heard
+                covered = heard[number - 1].shape[1] * self.cascade.telling[number - 1].hop
+                levels[number] = levels[number]._replace(left=covered - own.shape[1])
         assert distribution is not None
         return distribution, self._state(levels)
 
