@@ -74,10 +74,14 @@ def test_the_bound_is_the_sum_of_what_its_levels_say():
     torch.testing.assert_close(torch.stack(model.parts(x)).sum(0), expected)
 
 
-def test_the_loss_is_the_bound_in_nats_a_sample():
-    model, x = hierarchy([2], [2]), sound(3, 32)
-    loss = model.likelihood_loss({"audio": x, "context": 0})["nll"]
-    torch.testing.assert_close(loss.double(), -model.log_prob(x).mean() / 32, atol=1e-5, rtol=1e-5)
+@pytest.mark.parametrize("length", [32, 29, 5])
+@pytest.mark.parametrize("padded", [False, True])
+def test_the_loss_is_the_bound_in_nats_a_sample(length, padded):
+    model, x = hierarchy([2], [2]), sound(3, length)
+    told = {"length": torch.full((3,), length)} if padded else {}
+    loss = model.likelihood_loss({"audio": x, "context": 0} | told)["nll"]
+    expected = -model.log_prob(x).mean() / length
+    torch.testing.assert_close(loss.double(), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_what_lies_in_the_context_is_not_scored():

@@ -166,12 +166,13 @@ class HierarchicalWaveNet(Cascade, ExplicitModel):
     def likelihood_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the negative bound of what follows the context, in nats a sample."""
         total = torch.zeros((), device=batch["audio"].device)
-        for number, (hop, level) in enumerate(zip(self.hops, self._from_below, strict=True)):
+        for number, level in enumerate(self._from_below):
             seen = self._seen(batch, number)
             if number < len(self.coders):
                 coder = self.coders[number]
                 seen["condition"] = coder.tell(coder.encode(seen["audio"]))
-            total = total + level.likelihood_loss(seen)["nll"] / hop
+            share = _scored(seen) / _scored(batch)  # a last code may stand for less than a hop
+            total = total + level.likelihood_loss(seen)["nll"] * share
         return {"nll": total}
 
     @property
@@ -196,6 +197,13 @@ class HierarchicalWaveNet(Cascade, ExplicitModel):
         if "length" in batch:
             seen["length"] = -(-batch["length"] // hop)
         return seen
+
+
+def _scored(batch: Batch) -> Tensor | int:
+    """Return how many symbols of a batch are scored."""
+    if "length" in batch:
+        return batch["length"].sum().clamp_min(1)
+    return len(batch["audio"]) * (batch["audio"].shape[-1] - batch.get("context", 0))
 
 
 def _autoencoders(tables: Sequence[Mapping[str, Any]]) -> Iterator[DiscreteAutoencoder]:
