@@ -17,8 +17,11 @@ from typica.training import folder as folders
 from typica.training.card import CARD, write_card
 from typica.training.job import Job, check_example, describe
 from typica.training.launch import Machines, launch
+from typica.training.loop import Loop
+from typica.training.population import TABLE, check, evolve, refuse_processes
 from typica.training.processes import Processes, join, launched
 from typica.training.schedule import share_done
+from typica.training.selection import PopulationConfig
 from typica.training.start import ready
 
 PRESET = "small"
@@ -36,6 +39,7 @@ def train(
     steps: int | None = None,
     minutes: float | None = None,
     device: str = "auto",
+    population: int | None = None,
     processes: int | None = None,
     machines: int = 1,
     machine_rank: int = 0,
@@ -55,6 +59,8 @@ def train(
         steps: Stop after so many; shorthand for "training.steps".
         minutes: Stop after so long; shorthand for "training.minutes".
         device: "auto", "cpu", "cuda" or "mps".
+        population: Train so many members that compete and keep the best; shorthand for
+            "population.members".
         processes: Processes on this machine, each with batches of its own.
         machines: Machines that train together; the command is given on each.
         machine_rank: Number of this machine, from 0.
@@ -71,12 +77,14 @@ def train(
         "system": system,
         "data": str(data),
         "preset": preset,
-        "settings": [*settings, *_shorthand(steps, minutes)],
+        "settings": [*settings, *_shorthand(steps, minutes, population)],
         "name": name,
         "resume": resume,
         "device": device,
     }
     together = Machines(processes or 1, machines, machine_rank, rendezvous)
+    if population is not None:
+        refuse_processes(together.world)
     if together.world > 1 and launched() is None:
         return Path(launch("typica.actions.train:work", arguments, together, progress))
     expected = None if processes is None else together.world
@@ -102,16 +110,22 @@ def work(
         folder = _folder(system, corpus, name, resume, processes)
         before = read_yaml(folder / CONFIG) if resume else {}
         tables, preset = _tables(system, preset, before)
-        job = describe(system, preset, override(tables, settings), corpus, processes.device)
+        tables = override(tables, settings)
+        population = tables.pop(TABLE, None)
+        job = describe(system, preset, tables, corpus, processes.device)
         with folders.alone(folder) if processes.first else nullcontext():
-            _run(folder, job, before, processes, progress)
+            if population is None:
+                _run(folder, job, before, processes, progress)
+            else:
+                own = PopulationConfig.from_dict(population, TABLE)
+                _evolve(folder, job, own, before, processes, progress)
         return str(folder)
 
 
 def _run(
     folder: Path, job: Job, before: dict[str, Any], processes: Processes, progress: Progress
 ) -> None:
-    _open(folder, job, before, processes, progress)
+    _open(folder, job.config(), before, processes, progress)
     loop = ready(job, folder, processes, progress)
     done = share_done(job.settings.training, loop.learner.steps, loop.elapsed_s) >= 1
     # One that was stopped after its last step lacks its weights or its card: it ends now.
@@ -128,9 +142,31 @@ def _run(
         write_card(folder, loop, job.config())
 
 
-def _shorthand(steps: int | None, minutes: float | None) -> list[str]:
-    given = {"steps": steps, "minutes": minutes}
-    return [f"training.{name}={value}" for name, value in given.items() if value is not None]
+def _evolve(
+    folder: Path,
+    job: Job,
+    population: PopulationConfig,
+    before: dict[str, Any],
+    processes: Processes,
+    progress: Progress,
+) -> None:
+    check(job, processes)  # before the folder is made
+    config = job.config() | {TABLE: population.to_dict()}
+    _open(folder, config, before, processes, progress)
+    evolved = evolve(job, population, folder, processes=processes, progress=progress)
+    learner, draw = evolved.best
+    loop = Loop(learner, draw, job.settings.data.batch, folder, config, evolved.elapsed_s)
+    loop.held_out_bits = evolved.bits
+    write_card(folder, loop, config)
+
+
+def _shorthand(steps: int | None, minutes: float | None, population: int | None) -> list[str]:
+    given = {
+        "training.steps": steps,
+        "training.minutes": minutes,
+        f"{TABLE}.members": population,
+    }
+    return [f"{name}={value}" for name, value in given.items() if value is not None]
 
 
 def _folder(
@@ -156,10 +192,13 @@ def _tables(system: str, preset: str | None, before: dict[str, Any]) -> tuple[di
 
 
 def _open(
-    folder: Path, job: Job, before: dict[str, Any], processes: Processes, progress: Progress
+    folder: Path,
+    config: dict[str, Any],
+    before: dict[str, Any],
+    processes: Processes,
+    progress: Progress,
 ) -> None:
     """Write the run's settings, or see that they still fit the run."""
-    config = job.config()
     if before:
         folders.check_same(folder, before, config)
         for setting, was, now in folders.differences(before, config):

@@ -25,6 +25,10 @@ def train(
         float | None, Option(min=0, help="Stop after so many minutes in all.")
     ] = None,
     device: Annotated[str, Option(help="auto, cpu, cuda or mps.")] = "auto",
+    population: Annotated[
+        int | None,
+        Option(min=2, help="Train so many members that compete, in turn, and keep the best."),
+    ] = None,
     processes: Annotated[
         int | None, Option(min=1, help="Processes on this machine; each has its own batches.")
     ] = None,
@@ -45,6 +49,8 @@ def train(
         typica train wavenet --data my_album --name first --set model.channels=96 --minutes 30
 
         typica train wavenet --data my_album --name first --resume --minutes 60
+
+        typica train vqvae --data my_album --population 4 --steps 4000 --set training.minutes=null
     """
     from typica.actions.train import train as act
     from typica.cli._bars import Bars
@@ -59,6 +65,7 @@ def train(
         steps=steps,
         minutes=minutes,
         device=device,
+        population=population,
         processes=processes,
         machines=machines,
         machine_rank=machine_rank,

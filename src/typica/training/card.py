@@ -36,6 +36,7 @@ def _lines(folder: Path, loop: Loop, config: dict[str, Any]) -> list[str]:
         f"| fingerprint of the data | {corpus['fingerprint']} |",
         f"| level of the recordings | {corpus['normalise']} |",
         f"| training | {_steps(loop, config)}, {loop.elapsed_s / 60:.1f} minutes |",
+        *_members(config),
         f"| audio heard | {heard_s / 3600:.2f} hours, "
         f"{heard_s / max(1e-9, corpus['seconds']):.1f} times the data |",
         f"| held-out score | {_score(loop)} |",
@@ -43,6 +44,13 @@ def _lines(folder: Path, loop: Loop, config: dict[str, Any]) -> list[str]:
         f"Sample: `typica sample {folder} --seconds 10`. Score: `typica score {folder} FILES`. "
         f"Report: `typica evaluate {folder}`.",
     ]
+
+
+def _members(config: dict[str, Any]) -> list[str]:
+    if "population" not in config:
+        return []
+    members = config["population"]["members"]
+    return [f"| population | the best of {members} members; each took these steps |"]
 
 
 def _stages(loop: Loop, config: dict[str, Any]) -> list[tuple[int, int]]:

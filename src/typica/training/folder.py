@@ -14,7 +14,7 @@ from typica.core.files import hold, replacing
 from typica.core.run import CONFIG, WEIGHTS, checkpoints, runs_home
 
 LOCK = ".lock"
-SAME = ("system", "rate", "model")  # what a run may not change half-way
+SAME = ("system", "rate", "model", "population")  # what a run may not change half-way
 
 
 def new_name(system: str, corpus: str) -> str:

@@ -35,7 +35,7 @@ def ready(job: Job, folder: Path, processes: Processes, progress: Progress = SIL
     elapsed_s = go_on(folder, learner, progress)
     return Loop(
         learner,
-        _draw(job, learner, processes),
+        draw_of(job, learner, processes),
         settings.data.batch * settings.training.accumulate * processes.world,
         folder,
         job.config(),
@@ -67,7 +67,7 @@ def go_on(folder: Path, learner: Learner, progress: Progress = SILENT) -> float:
     return 0.0
 
 
-def _draw(job: Job, learner: Learner, processes: Processes) -> Draw:
+def draw_of(job: Job, learner: Learner, processes: Processes) -> Draw:
     """Return what gives the batches of the stage that a learner is in."""
     stages = [
         job.crops(
@@ -86,6 +86,12 @@ def _judge(job: Job, model: Model, device: torch.device, progress: Progress) -> 
         progress.say(f"{job.system} has no density: held-out audio is not scored")
         return None
     progress.say(f"bits a sample are of {model.base_measure}")
+    crops = held_out_crops(job, progress)
+    return crops and (lambda: held_out_bits(model, *crops, device))
+
+
+def held_out_crops(job: Job, progress: Progress = SILENT) -> tuple[Draw, int] | None:
+    """Return what gives held-out batches, and how many are looked at; None where there are none."""
     data, name = job.settings.data, job.corpus.name
     recordings = job.corpus.recordings("valid")
     if not recordings:
@@ -94,10 +100,9 @@ def _judge(job: Job, model: Model, device: torch.device, progress: Progress) -> 
     if max(recording.length for recording in recordings) < data.crop:
         progress.say(f"held-out recordings of {name} are shorter than a crop: none is scored")
         return None
-    crops = job.crops("valid")
     seconds = job.settings.training.validate_seconds
     batches = max(1, round(seconds * job.corpus.rate / (data.crop * data.batch)))
-    return lambda: held_out_bits(model, crops.batch, batches, device)
+    return job.crops("valid").batch, batches
 
 
 def _sampler(job: Job, model: Model, device: torch.device) -> Sampler:

@@ -1,0 +1,77 @@
+"""Hyper-parameters of a learner that may change while it trains, by names as in `--set`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from typica.core.errors import ConfigError, did_you_mean
+from typica.core.tuning import Tunable, tunable, tune
+from typica.training.learner import Learner
+
+OF_A_PHASE = ("learning_rate", "final_learning_rate", "weight_decay")
+MODEL = "model"
+
+
+def explorable(learner: Learner) -> dict[str, float]:
+    """Return the hyper-parameters that a factor changes, as in "model.decay", with their values.
+
+    Those of the model are what its class calls tunable; of each phase, rates and weight decay.
+    """
+    found = {
+        f"{phase}.{name}": getattr(config, name)
+        for phase, config in learner.phase_configs.items()
+        for name in OF_A_PHASE
+    }
+    found |= {f"{MODEL}.{n}": getattr(learner.model.config, n) for n in tunable(learner.model)}
+    return {name: v for name, v in found.items() if _scale(learner, name).scaled(v, 0.5) != v}
+
+
+def chosen(learner: Learner, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the hyper-parameters that are named, or all that can be explored where none is.
+
+    Raises:
+        ConfigError: One is unknown, cannot change in training, or is such that no factor moves it.
+    """
+    known = explorable(learner)
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"population.explore: {name!r} cannot be explored, for it is unknown, fixed once "
+                f"a model is built, or 0: {did_you_mean(name, known)}"
+            )
+    return tuple(names or known)
+
+
+def value(learner: Learner, name: str) -> float:
+    """Return a hyper-parameter of a learner."""
+    table, _, setting = name.partition(".")
+    config = learner.model.config if table == MODEL else learner.phase_configs[table]
+    return float(getattr(config, setting))
+
+
+def put(learner: Learner, name: str, number: float) -> None:
+    """Give a hyper-parameter of a learner another value.
+
+    Raises:
+        ConfigError: It cannot have that value.
+    """
+    table, _, setting = name.partition(".")
+    if table == MODEL:
+        tune(learner.model, setting, number)
+        return
+    change: dict[str, Any] = {setting: number}
+    config = dataclasses.replace(learner.phase_configs[table], **change)
+    learner.phase_configs = {**learner.phase_configs, table: config}
+    learner.optimisers[table].config = config
+
+
+def scale(learner: Learner, name: str, factor: float) -> None:
+    """Multiply a hyper-parameter, or where that is its scale the distance from 1, within range."""
+    put(learner, name, _scale(learner, name).scaled(value(learner, name), factor))
+
+
+def _scale(learner: Learner, name: str) -> Tunable:
+    table, _, setting = name.partition(".")
+    return tunable(learner.model)[setting] if table == MODEL else Tunable(setting)
