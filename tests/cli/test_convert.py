@@ -72,3 +72,13 @@ def test_help_shows_examples(call):
 
     assert status == 0
     assert "typica convert song.wav song.npz --as mel" in out
+
+
+def test_a_reason_is_one_line_whatever_a_file_is_called(call, tmp_path):
+    (tmp_path / "two\nlines.wav").write_text("no sound")
+
+    status, _, err = call("convert", tmp_path / "two\nlines.wav", tmp_path / "a.npz")
+
+    assert status == 2
+    assert len(err.splitlines()) == 1
+    assert "two lines.wav: broken sound file" in err

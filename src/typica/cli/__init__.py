@@ -65,7 +65,8 @@ def main(arguments: list[str] | None = None) -> None:
     except TypicaError as error:
         if "--debug" in arguments:
             traceback.print_exc()
-        print(f"typica: {error}", file=sys.stderr)
+        # A name of a file may have line feeds in it.
+        print(f"typica: {' '.join(str(error).splitlines())}", file=sys.stderr)
         sys.exit(2)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # typer turns Ctrl-C into this
