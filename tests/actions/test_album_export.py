@@ -58,6 +58,16 @@ def test_a_crossfade_keeps_the_power_of_sounds_that_know_nothing_of_each_other()
     assert jumps <= abs(np.diff(one)).max() + abs(np.diff(other)).max()
 
 
+def test_the_end_of_the_one_fades_into_the_beginning_of_the_other():
+    one, other = sounds_of([400, 500])
+
+    album = whole([one, other], [0, 100])
+
+    angle = np.pi / 2 * (np.arange(100) + 0.5) / 100
+    faded = np.cos(angle) * one[-100:] + np.sin(angle) * other[:100]
+    assert album[300:400] == pytest.approx(np.clip(faded, -1, 1), abs=1e-6)
+
+
 def test_a_gap_is_silent_and_as_long_as_was_asked():
     one, other = sounds_of([100, 100])
 

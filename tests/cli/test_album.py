@@ -150,7 +150,7 @@ def test_interrupted_clips_are_whole_and_the_rest_is_drawn_as_it_would_have_been
     status, _, said = album(*QUICK, "--no-stream")
 
     assert status == 0
-    assert "clips: 1 drawn" in said
+    assert "clips: 1 drawn in" in said
     now = files(album.out / "clips")
     assert now.keys() == whole.keys()
     differing = [path for path in now if now[path] != whole[path]]
@@ -227,7 +227,22 @@ def test_clips_that_were_chosen_from_are_not_drawn_anew(album):
     assert "holds clips of another length or checkpoint, and curation.json speaks of them" in said
     assert files(album.out / "clips") == before
     (album.out / "curation.json").unlink()
-    album("--clip-seconds", 4, "--until", "plan")
+
+
+def test_clips_of_another_length_take_the_place_of_the_old_ones(album):
+    before = files(album.out / "clips")
+
+    status, _, said = album("--clip-seconds", 2, "--clips", 2, "--no-stream")
+
+    assert status == 0
+    assert "clips: 2 drawn in" in said
+    now = files(album.out / "clips")
+    assert {path.stem for path in now if path.suffix == ".json"} == {"clip-001", "clip-002"}
+    old, rate = soundfile.read(album.out / "clips" / "clip-002.wav", dtype="int16")
+    assert len(old) / rate == pytest.approx(1.92)
+    assert len(now) < len(before)
+    album(*QUICK, "--no-stream")
+    assert files(album.out / "clips").keys() == before.keys()
 
 
 def test_the_stream_is_served_from_the_chosen_checkpoint(album):
@@ -320,6 +335,7 @@ def test_an_album_is_no_place_for_others(tmp_path, recordings, call, monkeypatch
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)  # four commands, on a shared machine
 def test_killed_in_its_training_and_in_its_clips_it_comes_to_the_same(
     album, recordings, tmp_path, monkeypatch
 ):

@@ -196,6 +196,35 @@ def test_space_plays_and_a_click_on_the_sound_goes_there(browser, album, door):
         browser.wait("document.querySelector('.clip .play').ariaPressed === 'false'")
 
 
+DRAG = """
+(() => {
+  const rows = document.querySelectorAll(".clip");
+  const dataTransfer = new DataTransfer();
+  const send = (to, kind) =>
+    to.dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
+  send(rows[FROM].querySelector(".handle"), "dragstart");
+  send(rows[TO], "dragover");
+  send(rows[TO], "drop");
+})()
+"""
+
+
+def test_clips_are_moved_by_keys_buttons_and_hands(browser, album):
+    browser.open((album / "index.html").as_uri() + "?moving")
+    browser.wait(READY)
+
+    press(browser, "ArrowDown", shift=True)
+    assert order(browser) == ["clip-002", "clip-003", "clip-001"]
+    browser.evaluate("document.querySelectorAll('.up')[2].click()")
+    assert order(browser) == ["clip-002", "clip-001", "clip-003"]
+    browser.evaluate(DRAG.replace("FROM", "0").replace("TO", "2"))
+    assert order(browser) == ["clip-001", "clip-003", "clip-002"]
+    browser.evaluate(DRAG.replace("FROM", "2").replace("TO", "0"))
+    assert order(browser) == ["clip-002", "clip-001", "clip-003"]
+    browser.evaluate("document.querySelector('#arrange').click()")
+    assert order(browser) == ["clip-003", "clip-002", "clip-001"]
+
+
 def test_keys_are_left_alone_where_one_types(browser, album):
     browser.open((album / "index.html").as_uri() + "?typing")
     browser.wait(READY)

@@ -36,7 +36,7 @@ RANGE_DB = 70.0
 
 def draw_clips(
     run: Run, folder: Path, count: int, seconds: float, seed: int, progress: Progress = SILENT
-) -> list[Clip]:
+) -> int:
     """Draw clips into a folder, or those that are missing, each with a seed of its own.
 
     Clip `n` is what `typica sample` draws with the seed `seed + n - 1`. For each there is a sound
@@ -49,6 +49,9 @@ def draw_clips(
         seconds: Of each; a rest of a tick of the monitor is left out.
         seed: Of the first.
         progress: Hears how far it is.
+
+    Returns:
+        How many were drawn.
 
     Raises:
         RunError: Clips of another length or checkpoint were already chosen from.
@@ -65,7 +68,7 @@ def draw_clips(
             played = player.play([seed + number for number in group])
             for number, stream, audio in zip(group, played.run.streams, played.audio, strict=True):
                 _keep(folder, _name(number), seed + number, stream, audio, run, made)
-    return list(kept_clips(folder, count))
+    return len(missing)
 
 
 def kept_clips(folder: Path, count: int) -> Iterator[Clip]:
@@ -138,14 +141,15 @@ def _made(run: Run, seconds: float) -> dict[str, Any]:
 def _forget_others(folder: Path, made: dict[str, Any]) -> None:
     """Remove clips of another length or checkpoint, unless somebody has chosen from them."""
     for path in sorted(folder.glob("clip-*.json")):
-        if _read(path).get("made") == made:
+        if _read(path).get("made") in (None, made):  # what is damaged is drawn again
             continue
         if (folder.parent / CURATION).exists():
             raise RunError(
                 f"{folder} holds clips of another length or checkpoint, and {CURATION} speaks of "
                 f"them: move both away to draw others"
             )
-        path.unlink()
+        for ending in (".json", ".wav", ".png"):
+            path.with_suffix(ending).unlink(missing_ok=True)
 
 
 def _keep(

@@ -30,6 +30,7 @@ from typica.data.split import SPLITS
 from typica.evaluation.curation import place, read_curation
 from typica.evaluation.curation_page import PAGE, write_page
 from typica.evaluation.figures import check_matplotlib
+from typica.evaluation.ranking import TRAPPED
 from typica.streaming.airing import Aired
 from typica.streaming.server import check_installed, parse_address
 from typica.training.card import CARD
@@ -182,27 +183,29 @@ class _Making:
         self.project.note("audition", {"asked": asked, "path": best.path, "name": best.name})
         for sentence in found.program.sentences:
             self._say("audition", sentence)
+        if best.run.trapped >= TRAPPED:
+            self._say(
+                "audition",
+                "train for longer, by the same command with more --minutes; if it still makes "
+                "nothing but noise, begin anew with another --seed and --out",
+            )
         self._say("audition", f"the table is {found.page}")
 
     def clips(self) -> None:
         """Draw the clips that are missing."""
         began, asked = time.monotonic(), self.settings
-        folder = self.project.path / CLIPS
-        before = len(list(kept_clips(folder, asked.clips)))
-        clips = draw_clips(
+        drawn = draw_clips(
             load(self.chosen, self.device),
-            folder,
+            self.project.path / CLIPS,
             asked.clips,
             asked.clip_seconds,
             asked.seed,
             self.progress,
         )
-        drawn = sum(one.seconds for one in clips[before:])
-        if not drawn:
-            self._say("clips", f"all {len(clips)} were drawn before")
-            return
-        took = time.monotonic() - began
-        self._say("clips", f"{len(clips) - before} drawn, {drawn / took:.3g} times real time")
+        if drawn:
+            self._say("clips", f"{drawn} drawn in {span(time.monotonic() - began)}")
+        else:
+            self._say("clips", f"all {asked.clips} were drawn before")
 
     def page(self) -> None:
         """Write the page on which clips are heard and chosen."""
