@@ -6,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy_training import STEADY, ToyCascade, batches, chords, make_learner, make_loop, weights
 
+from typica.core import registry
+from typica.core.errors import DataError
 from typica.core.phase import Phase
 from typica.training import checkpoint
-from typica.training.job import Job
+from typica.training.job import Job, describe
 from typica.training.schedule import share_of_stage, stage_at, stage_ends
 from typica.training.settings import PhaseConfig, read_settings
 from typica.training.start import ready
@@ -130,6 +132,12 @@ def test_a_stage_has_crops_and_a_context_of_its_own(tmp_path):
     ready(job, tmp_path / "run", make_learner().processes).run()
 
     assert model.shown == [(0, 64), (0, 64), (1, 256 + 8), (1, 256 + 8)]
+
+
+def test_a_crop_that_is_too_long_is_named_by_its_stage(tmp_path):
+    tables = registry.preset("bit_depth", "tiny") | {"last": {"crop": 99_999}}
+    with pytest.raises(DataError, match="--set last.crop=8000"):
+        describe("bit_depth", "tiny", tables, chords(tmp_path))
 
 
 def test_the_log_keeps_stages_apart(tmp_path):

@@ -131,7 +131,10 @@ class CascadeEngine(Engine):
         assert isinstance(state, CascadeState)
         *upper, lowest = state.levels
         if not lowest.left:
-            raise RunError("the codes of the next sample are not drawn yet: use `draw`")
+            raise RunError(
+                "the codes of the next sample are not drawn yet: use `draw`, or a strategy that "
+                "chooses symbol by symbol"
+            )
         distribution, after = self.engines[-1].step(lowest.state)
         lowest = lowest._replace(state=after, left=lowest.left - 1)
         return distribution, self._state([*upper, lowest])

@@ -134,9 +134,11 @@ def describe(
     phases = list(model.phases())
     settings = read_settings(tables, [phase.name for phase in phases])
     check_rate(settings.data.rate, corpus)
-    crops = [table.crop for table in settings.phases.values() if table.crop is not None]
+    crops = {"data.crop": settings.data.crop}
+    crops |= {f"{name}.crop": table.crop for name, table in settings.phases.items() if table.crop}
+    longest = max(crops, key=crops.__getitem__)
     check_parts(system, model, settings.data.parts)
-    check_length(max([settings.data.crop, *crops]), corpus, settings.data.parts)
+    check_length(crops[longest], corpus, settings.data.parts, longest)
     check_needs(model, corpus)
     return Job(system, preset, model, phases, corpus, settings)
 
@@ -179,8 +181,14 @@ def check_parts(system: str, model: Model, parts: int) -> None:
         raise ConfigError(f"{system} carries nothing from part to part: --set data.parts=1")
 
 
-def check_length(crop: int, corpus: Corpus, parts: int = 1) -> None:
+def check_length(crop: int, corpus: Corpus, parts: int = 1, setting: str = "data.crop") -> None:
     """Refuse a corpus without a recording that is as long as the parts of a stretch.
+
+    Args:
+        crop: Samples of a part.
+        corpus: Which is looked at.
+        parts: Of a stretch.
+        setting: What the crop was set by.
 
     Raises:
         DataError: It has none.
@@ -192,7 +200,7 @@ def check_length(crop: int, corpus: Corpus, parts: int = 1) -> None:
     if longest < crop:
         raise DataError(
             f"a crop of {crop} samples is longer than every recording of {corpus.name}, whose "
-            f"longest has {longest}: --set data.crop={longest}"
+            f"longest has {longest}: --set {setting}={longest}"
         )
     if longest < crop * parts:
         raise DataError(
