@@ -28,7 +28,8 @@ def test_a_system_of_images_is_not_trained_on_recordings(call):
     for command in ("train", "plan"):
         status, _, err = call(command, "vae", "--data", "nowhere", "--preset", "tiny")
         assert status == 2
-    assert "vae models images and corpora hold audio: train wavenet, or" in err
+    assert "vae models images and corpora hold audio: train bit_depth, " in err
+    assert "wavenet, or train it on images in Python" in err
 
 
 def test_the_readme_s_table_of_systems_is_true():
