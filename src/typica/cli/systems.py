@@ -25,8 +25,10 @@ def systems(
     if as_json:
         print(json.dumps([asdict(system) for system in found], indent=2))
         return
-    columns = ("system", "family", "models", "density", "told", "samples", "presets")
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("system", no_wrap=True)  # a name is to be typed
+    for column in ("family", "models", "density", "told", "samples", "presets"):
+        table.add_column(column, overflow="fold")
     for system in found:
         told = ", ".join(WORDS[kind] for kind in system.conditioning) or "nothing"
         presets = ", ".join(system.presets)
