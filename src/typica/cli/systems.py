@@ -27,8 +27,10 @@ def systems(
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("system", no_wrap=True)  # a name is to be typed
-    for column in ("family", "models", "density", "told", "samples", "presets"):
-        table.add_column(column, overflow="fold")
+    table.add_column("family", no_wrap=True)
+    for column in ("models", "density", "told", "samples"):
+        table.add_column(column)
+    table.add_column("presets", min_width=11)  # so are these
     for system in found:
         told = ", ".join(WORDS[kind] for kind in system.conditioning) or "nothing"
         presets = ", ".join(system.presets)
