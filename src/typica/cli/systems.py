@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+WIDE = 120  # columns, where no terminal says how many there are
 WORDS = {"sparse": "a label", "dense": "frames"}
 
 
@@ -14,6 +15,7 @@ def systems(
 ) -> None:
     """List the systems: family, what they model, density, conditioning, sampling, presets."""
     import json
+    import sys
     from dataclasses import asdict
 
     from rich.console import Console
@@ -30,10 +32,10 @@ def systems(
     table.add_column("family", no_wrap=True)
     for column in ("models", "density", "told", "samples"):
         table.add_column(column)
-    table.add_column("presets", min_width=11)  # so are these
+    table.add_column("presets", overflow="fold")
     for system in found:
         told = ", ".join(WORDS[kind] for kind in system.conditioning) or "nothing"
         presets = ", ".join(system.presets)
         row = (system.name, system.family, system.models, system.density, told, system.sampling)
         table.add_row(*row, presets)
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
