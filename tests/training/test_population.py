@@ -4,6 +4,8 @@ import dataclasses
 import itertools
 import json
 import math
+import os
+import signal
 
 import pytest
 import torch
@@ -25,13 +27,14 @@ from typica.actions.train import train
 from typica.cli import main
 from typica.core import registry
 from typica.core.errors import ConfigError, RunError
+from typica.core.progress import Progress
 from typica.core.run import load
 from typica.training import checkpoint
 from typica.training.exploring import scale
 from typica.training.fitness import Fitness, fitness
 from typica.training.job import describe
 from typica.training.learner import own_randomness
-from typica.training.population import evolve, refuse_processes
+from typica.training.population import assemble, evolve, refuse_processes
 from typica.training.processes import Processes
 from typica.training.selection import Member, Population, PopulationConfig, copy
 from typica.training.settings import PhaseConfig
@@ -321,7 +324,7 @@ SHORT = PopulationConfig(members=3, every=2)
 SETTINGS = ("data.crop=64", "data.batch=2", "training.validate_seconds=0.05")
 
 
-def test_the_first_member_is_the_plain_training_and_the_others_have_other_weights(corpus):
+def test_the_first_member_is_the_plain_training(corpus):
     evolved = evolve(job(corpus), PopulationConfig(members=2, every=6, explore=LISTED))
     plain = job(corpus)
     learner = make_learner(plain.model, phase=plain.settings.phases["likelihood"], steps=6)
@@ -330,10 +333,14 @@ def test_the_first_member_is_the_plain_training_and_the_others_have_other_weight
     with own_randomness(CPU):
         for step in range(6):
             learner.step(crops.batch, step / 6)
-    first, second = state(evolved.population)
+    assert torch.equal(state(evolved.population)[0], weights(learner))
 
-    assert torch.equal(first, weights(learner))
-    assert not torch.equal(first, second)
+
+def test_members_begin_with_weights_of_their_own_that_the_seed_gives(corpus):
+    one, other = (assemble(job(corpus), SHORT, Processes(CPU)) for _ in range(2))
+
+    assert all(map(torch.equal, state(one), state(other)))
+    assert not any(torch.equal(*pair) for pair in itertools.combinations(state(one), 2))
 
 
 def test_a_population_is_the_same_again_and_leaves_the_users_randomness_alone(corpus, whole):
@@ -392,6 +399,29 @@ def test_a_killed_population_goes_on_to_the_same_history_and_weights(
     assert (tmp_path / "killed" / log).read_text() == (kept / log).read_text()
     steps = [path.name for path in (tmp_path / "killed").glob(members)]
     assert steps == ["step-00000006"] * 3
+
+
+class CtrlC(Progress):
+    """Presses Ctrl-C after the first look; remembers what it heard."""
+
+    def __init__(self):
+        self.heard = []
+
+    def say(self, sentence):
+        self.heard.append(sentence)
+        if sentence.startswith("step 2:"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupted_population_says_where_it_goes_on_and_does(corpus, whole, tmp_path):
+    progress = CtrlC()
+    with pytest.raises(KeyboardInterrupt):
+        evolve(job(corpus), SHORT, tmp_path, progress=progress)
+    resumed = evolve(job(corpus), SHORT, tmp_path, progress=(again := CtrlC()))
+
+    assert progress.heard[-1] == "members go on from their last look, after step 2"
+    assert again.heard[0] == f"going on after step 2 of each member of {tmp_path}"
+    assert resumed.history == whole[1].history
 
 
 def test_what_a_population_cannot_be_trained_by_is_refused_with_a_sentence(corpus):

@@ -1,7 +1,7 @@
 """Training a population on a corpus, and keeping it in the folder of one run.
 
-The members are kept under `members/0`, `members/1`, ... after each look, all of it on the disk
-before the looks that led there are called done; the run's own weights are the best member's.
+Members are kept under `members/0`, `members/1`, ... after each look, and what was kept before only
+goes when all of them are on the disk; the run's own weights are the best member's.
 """
 
 from __future__ import annotations
