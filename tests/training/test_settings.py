@@ -23,7 +23,7 @@ def test_each_phase_has_its_own_settings():
         ({"training": {"average": 1.0}}, "training.average must be from 0 to below 1, got 1"),
         ({"training": {"clip": 0}}, "training.clip must be above 0, got 0"),
         ({"training": 3}, "'training' is a table, as in training.NAME=VALUE; got 3"),
-        ({"data": {"batch": 0}}, "data.crop and data.batch must be at least 1"),
+        ({"data": {"batch": 0}}, "data.batch must be at least 1, got 0"),
         ({"likelihood": {"betas": [0.9]}}, "betas must be two numbers"),
         ({"likelihood": {"learning_rate": 0}}, "^learning_rate must be above 0, got 0"),
         (
