@@ -112,11 +112,20 @@ class CascadeEngine(Engine):
         Of a prompt, what is over a multiple of the highest level's hop is left out at its
         beginning. What its last samples are told of codes behind it is not known yet.
         """
+        return self.behind(self.heard(count, condition, prompt)[1])
+
+    def heard(
+        self, count: int, condition: Condition | None, prompt: Tensor | None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Return what streams hear before the first draw, and all levels' symbols of it."""
         if condition:
             raise ConfigError("a cascade is told nothing from outside")
         x = self.prompt(prompt).expand(count, -1, -1).to(self.device)
         with torch.no_grad():
-            symbols = self.cascade.read(x)
+            return x, self.cascade.read(x)
+
+    def behind(self, symbols: Sequence[Tensor]) -> CascadeState:
+        """Return the state of levels that have heard these symbols, highest first."""
         above = [None, *symbols]
         return self._state(
             [self._begin(*one) for one in zip(range(len(symbols)), symbols, above, strict=False)]

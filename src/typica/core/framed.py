@@ -215,11 +215,8 @@ class FramedEngine(Engine):
         self, count: int, *, condition: Condition | None = None, prompt: Tensor | None = None
     ) -> FramedState:
         """See `CascadeEngine.start`."""
-        inner = self.codes.start(count, condition=condition, prompt=prompt)
-        x = self.codes.prompt(prompt).expand(count, -1, -1).to(self.device)
-        with torch.no_grad():
-            codes = self.framed.tokens.read(x)[-1]
-        return self._behind(x, codes, inner)
+        x, symbols = self.codes.heard(count, condition, prompt)
+        return self._behind(x, symbols[-1], self.codes.behind(symbols))
 
     def step(self, state: EngineState) -> tuple[Distribution, EngineState]:
         """Refuse: samples of a frame are not drawn one by one.

@@ -22,12 +22,13 @@ from torch.distributions import Distribution
 from typica.core.carrying import CarryingModel
 from typica.core.condition import Condition, Need, check_condition
 from typica.core.config import Config
-from typica.core.errors import ConfigError, ShapeError
+from typica.core.errors import ConfigError
 from typica.core.hidden import HiddenStates
 from typica.core.model import EndlessModel
 from typica.expressions import set_param, weight_norm
 from typica.layers.distributions import Levels
 from typica.layers.gated_network import Affine
+from typica.layers.level_model import LevelModel
 from typica.layers.recurrent_network import (
     RecurrentLayer,
     RecurrentModel,
@@ -94,7 +95,7 @@ class SampleRNNConfig(Config):
         quantiser(self.quantiser, self.bits)
 
 
-class SampleRNN(EndlessModel, CarryingModel, RecurrentModel, HiddenStates):
+class SampleRNN(LevelModel, EndlessModel, CarryingModel, RecurrentModel, HiddenStates):
     """See the module's docstring."""
 
     config_type = SampleRNNConfig
@@ -119,33 +120,9 @@ class SampleRNN(EndlessModel, CarryingModel, RecurrentModel, HiddenStates):
         return {"label": Need(self.config.labels)} if self.config.labels else {}
 
     @property
-    def base_measure(self) -> str:
-        """See `ExplicitModel.base_measure`."""
-        return self.quantiser.name
-
-    @property
     def state_types(self) -> tuple[type, ...]:
         """See `AutoregressiveModel.state_types`."""
         return RecurrentState, TierState
-
-    @property
-    def initial(self) -> float:
-        """See `AutoregressiveModel.initial`."""
-        return self.symbols(torch.zeros(1, 1, 1)).item()
-
-    def symbols(self, x: Tensor) -> Tensor:
-        """Return levels, int64, shape (batch, time).
-
-        Raises:
-            ShapeError: `x` is not (batch, 1, time).
-        """
-        if x.ndim != 3 or x.shape[1] != 1:
-            raise ShapeError(f"audio must have shape (batch, 1, time), got {tuple(x.shape)}")
-        return self.quantiser.encode(x[:, 0])
-
-    def render(self, symbols: Tensor) -> Tensor:
-        """See `AutoregressiveModel.render`."""
-        return self.quantiser.decode(symbols)[:, None]
 
     def start(self, count: int, condition: Condition | None = None) -> RecurrentState:
         """Return the state after silence."""

@@ -22,10 +22,11 @@ from torch.utils.checkpoint import checkpoint
 
 from typica.core.condition import Condition, Need, check_condition
 from typica.core.config import Config
-from typica.core.errors import ConfigError, ShapeError
+from typica.core.errors import ConfigError
 from typica.core.model import EndlessModel
 from typica.core.telling import RetoldModel, check_told
 from typica.layers.distributions import Levels
+from typica.layers.level_model import LevelModel
 from typica.layers.sparse_attention import Cache, Kind, SparseAttention
 from typica.layers.upsampling import Upsampling
 from typica.signal.quantise import QuantiserName, quantiser
@@ -146,7 +147,7 @@ class SparseState(NamedTuple):
         return self.rows.shape[1] + self.tail.shape[1]
 
 
-class SparseTransformer(EndlessModel, RetoldModel):
+class SparseTransformer(LevelModel, EndlessModel, RetoldModel):
     """See the module's docstring."""
 
     config_type = SparseTransformerConfig
@@ -196,33 +197,9 @@ class SparseTransformer(EndlessModel, RetoldModel):
         return needs
 
     @property
-    def base_measure(self) -> str:
-        """See `ExplicitModel.base_measure`."""
-        return self.quantiser.name
-
-    @property
     def state_types(self) -> tuple[type, ...]:
         """See `AutoregressiveModel.state_types`."""
         return SparseState, Cache
-
-    @property
-    def initial(self) -> float:
-        """See `AutoregressiveModel.initial`."""
-        return self.symbols(torch.zeros(1, 1, 1)).item()
-
-    def symbols(self, x: Tensor) -> Tensor:
-        """Return levels, int64 (batch, time).
-
-        Raises:
-            ShapeError: `x` is not (batch, 1, time).
-        """
-        if x.ndim != 3 or x.shape[1] != 1:
-            raise ShapeError(f"audio must have shape (batch, 1, time), got {tuple(x.shape)}")
-        return self.quantiser.encode(x[:, 0])
-
-    def render(self, symbols: Tensor) -> Tensor:
-        """See `AutoregressiveModel.render`."""
-        return self.quantiser.decode(symbols)[:, None]
 
     def start(self, count: int, condition: Condition | None = None) -> SparseState:
         """Return the state of an empty table."""

@@ -23,12 +23,13 @@ from typica.core.cascade import Cascade, Told
 from typica.core.condition import Condition, Need, Track, check_condition
 from typica.core.config import Config
 from typica.core.engine_state import pick_streams
-from typica.core.errors import ConfigError, ShapeError
+from typica.core.errors import ConfigError
 from typica.core.model import AutoregressiveModel, ExplicitModel
 from typica.core.phase import Batch, Phase
 from typica.core.telling import RetoldModel
 from typica.layers.distributions import Refined
-from typica.signal.quantise import Quantiser, QuantiserName, quantiser
+from typica.layers.level_model import LevelModel
+from typica.signal.quantise import QuantiserName, quantiser
 
 CODES = "codes"  # what the model of the last bits is told
 
@@ -154,7 +155,7 @@ class BitDepth(Cascade, ExplicitModel):
         return {"nll": torch.stack(terms).sum()}
 
 
-class _Bits(AutoregressiveModel):
+class _Bits(LevelModel):
     """A model of some bits of each sample, by a system that models codes."""
 
     config: BitDepthConfig
@@ -168,16 +169,6 @@ class _Bits(AutoregressiveModel):
         """See `Model.context`."""
         return self.inner.context
 
-    @property
-    def base_measure(self) -> str:
-        """See `ExplicitModel.base_measure`."""
-        return self.quantiser.name
-
-    @property
-    def initial(self) -> float:
-        """See `AutoregressiveModel.initial`: silence."""
-        return self.symbols(torch.zeros(1, 1, 1)).item()
-
 
 class FirstBits(_Bits):
     """The most significant bits of each sample; rendered, in the middle of what they span."""
@@ -189,7 +180,7 @@ class FirstBits(_Bits):
 
     def symbols(self, x: Tensor) -> Tensor:
         """See `AutoregressiveModel.symbols`."""
-        return _levels(x, self.quantiser) >> self.config.last_bits
+        return super().symbols(x) >> self.config.last_bits
 
     def render(self, symbols: Tensor) -> Tensor:
         """See `AutoregressiveModel.render`."""
@@ -239,14 +230,6 @@ class LastBits(_Bits, RetoldModel):
         """See `AutoregressiveModel.state_types`."""
         return LastState, *self.inner.state_types
 
-    def symbols(self, x: Tensor) -> Tensor:
-        """See `AutoregressiveModel.symbols`."""
-        return _levels(x, self.quantiser)
-
-    def render(self, symbols: Tensor) -> Tensor:
-        """See `AutoregressiveModel.render`."""
-        return self.quantiser.decode(symbols)[:, None]
-
     def start(self, count: int, condition: Condition | None = None) -> LastState:
         """See `AutoregressiveModel.start`."""
         check_condition(condition, self.needs, count)
@@ -293,12 +276,6 @@ class Teller(nn.Module):
         for layer in self.layers:
             x = x + torch.relu(layer(x))
         return x
-
-
-def _levels(x: Tensor, own: Quantiser) -> Tensor:
-    if x.ndim != 3 or x.shape[1] != 1:
-        raise ShapeError(f"audio must have shape (batch, 1, time), got {tuple(x.shape)}")
-    return own.encode(x[:, 0])
 
 
 def _split(track: Track) -> tuple[Tensor, Condition]:
