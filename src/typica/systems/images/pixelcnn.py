@@ -12,9 +12,9 @@ exist where whole rows or columns of them would be masked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -24,9 +24,11 @@ from torch.distributions import Distribution
 from typica.core.condition import Condition, Need, check_condition
 from typica.core.errors import ConfigError, ShapeError
 from typica.core.model import AutoregressiveModel
-from typica.expressions import causal_mask, masked, set_param
 from typica.images.model import ImageConfig, ImageModel
 from typica.layers.distributions import DiscretisedLogisticMixture, Levels
+from typica.layers.masked_convolution import causal
+from typica.layers.pixel_stacks import LevelHead, PixelStacks, StacksMemory, StacksSize
+from typica.layers.raster import Outputs, Piece, Raster, RasterNetwork, RasterState
 
 MOST_LEVELS = 1 << 16
 
@@ -86,29 +88,17 @@ class PixelCNNConfig(ImageConfig):
         return self.channels if self.output == "categorical" else 1
 
     @property
+    def raster(self) -> Raster:
+        """What the network reads."""
+        return Raster(self.shape, self.levels, self.first_kernel, self.groups)
+
+    @property
     def outputs(self) -> int:
         """Numbers that the network gives for a pixel."""
         if self.output == "categorical":
             return self.channels * self.levels
         pairs = self.channels * (self.channels - 1) // 2
         return self.components * (1 + 2 * self.channels + pairs)
-
-
-class PixelCNNState(NamedTuple):
-    """What a PixelCNN remembers of what it has read.
-
-    Attributes:
-        symbols: All symbols read, the one before the first included, (batch, read).
-        pixels: Pixels that `memory` holds.
-        memory: Features that later pixels need, as a `GatedMemory` or a `PlainMemory`.
-        waiting: Outputs for the pixel of which some channels are still to come, (batch, 1,
-            outputs); None where the next symbol begins a pixel, or is computed anew.
-    """
-
-    symbols: Tensor
-    pixels: int
-    memory: Any
-    waiting: Tensor | None = None
 
 
 class PixelCNN(ImageModel, AutoregressiveModel):
@@ -124,8 +114,11 @@ class PixelCNN(ImageModel, AutoregressiveModel):
     def __init__(self, config: PixelCNNConfig) -> None:
         super().__init__(config)
         is_gated = config.variant == "gated"
-        self.network: Any = GatedNetwork(config) if is_gated else PlainNetwork(config)
-        self.head = Head(config, config.features if is_gated else 2 * config.features)
+        self.network = gated(config) if is_gated else PlainNetwork(config)
+        features = config.features if is_gated else 2 * config.features
+        self.head = LevelHead(features, config.outputs, config.groups)
+        if config.output == "logistics":
+            begin_mixture(self.head, config)
 
     @property
     def needs(self) -> Mapping[str, Need]:
@@ -140,7 +133,7 @@ class PixelCNN(ImageModel, AutoregressiveModel):
     @property
     def state_types(self) -> tuple[type, ...]:
         """See `AutoregressiveModel.state_types`."""
-        return PixelCNNState, GatedMemory, PlainMemory
+        return RasterState, StacksMemory, PlainMemory
 
     @property
     def initial(self) -> int:
@@ -172,132 +165,48 @@ class PixelCNN(ImageModel, AutoregressiveModel):
         images = symbols.unflatten(1, (config.height, config.width, config.channels))
         return images.permute(0, 3, 1, 2).contiguous()
 
-    def start(self, count: int, condition: Condition | None = None) -> PixelCNNState:
+    def start(self, count: int, condition: Condition | None = None) -> RasterState:
         """See `AutoregressiveModel.start`."""
         check_condition(condition, self.needs, count)
         label = condition["label"].values if condition else None
-        nothing = torch.empty(count, 0, dtype=torch.long, device=next(self.parameters()).device)
-        return PixelCNNState(nothing, 0, self.network.start(count, label))
+        return self.network.open(count, self.network.start(count, label))
 
-    def advance(self, previous: Tensor, state: PixelCNNState) -> tuple[Distribution, PixelCNNState]:
+    def advance(self, previous: Tensor, state: RasterState) -> tuple[Distribution, RasterState]:
         """See `AutoregressiveModel.advance`.
 
         Raises:
             ShapeError: There are more symbols than an image has.
         """
+        outputs, state = self.network.follow(self.head, previous, state)
+        return self._distribution(outputs), state
+
+    def _distribution(self, outputs: Outputs) -> Distribution:
         channels = self.config.channels
-        symbols = torch.cat([state.symbols, previous], 1)
-        begin, end = state.symbols.shape[1], symbols.shape[1]
-        if end > self.length:
-            raise ShapeError(f"an image has {self.length} symbols; the next would be {end}")
-        first, last = begin // channels, -(-end // channels)
-        # With groups, features of a pixel are final when all its channels but the last are read.
-        final = last if self.config.groups == 1 else end // channels
-        memory = state.memory
-        outputs = [] if state.waiting is None else [state.waiting]
-        for piece in pieces(state.pixels, final, last, self.config.width):
-            planes = self._planes(symbols[:, 1:], piece)
-            memory = self.network.enter(planes, piece, memory)
-            features, after = self.network.read(planes, piece, memory)
-            outputs.append(self.head(features))
-            memory = after if piece.is_final else memory
-        found = torch.cat(outputs, 1)
-        waiting = found[:, -1:] if last * channels > end and final == last else None
-        read = symbols[:, 1 + first * channels :]
-        distribution = self._distribution(found, read, begin - first * channels, end - begin)
-        return distribution, PixelCNNState(symbols, final, memory, waiting)
-
-    def _planes(self, symbols: Tensor, piece: Piece) -> Tensor:
-        """Draw what the first convolutions see: the rows of a piece and those above.
-
-        Returns:
-            Values in [-1, 1] and ones, by channel, (batch, 2 channels, rows, columns), with zeros
-            where the image ends. What is not read yet is of level 0.
-        """
-        config, reach = self.config, self.config.first_kernel // 2
-        row = config.width * config.channels
-        top = max(piece.top - reach, 0)
-        size = (piece.bottom - top) * row
-        block = symbols[:, top * row : piece.bottom * row]
-        block = F.pad(block, (0, size - block.shape[1]))
-        block = block.unflatten(1, (-1, config.width, config.channels)).permute(0, 3, 1, 2)
-        values = 2 * block.to(next(self.parameters()).dtype) / (config.levels - 1) - 1
-        planes = torch.stack([values, torch.ones_like(values)], 2).flatten(1, 2)
-        return F.pad(planes, (reach, reach, top - piece.top + reach, 0))
-
-    def _distribution(
-        self, outputs: Tensor, symbols: Tensor, skipped: int, count: int
-    ) -> Distribution:
-        """Turn outputs (batch, pixels, outputs) into distributions of `count` symbols."""
-        wanted = slice(skipped, skipped + count)
         if self.config.output == "categorical":
-            logits = outputs.unflatten(2, (self.config.channels, -1)).flatten(1, 2)
-            return Levels(logits[:, wanted].log_softmax(-1))
-        pixels, channels = outputs.shape[1], self.config.channels
-        read = F.pad(symbols, (0, pixels * channels - symbols.shape[1]))
-        parts = coupled(outputs, read.unflatten(1, (pixels, channels)), self.config)
-        logits, mean, log_scale = (part.flatten(1, 2)[:, wanted] for part in parts)
+            return Levels(outputs.of_levels(channels).log_softmax(-1))
+        pixels = outputs.values.shape[1]
+        read = F.pad(outputs.read, (0, pixels * channels - outputs.read.shape[1]))
+        parts = coupled(outputs.values, read.unflatten(1, (pixels, channels)), self.config)
+        logits, mean, log_scale = (part.flatten(1, 2)[:, outputs.wanted] for part in parts)
         return DiscretisedLogisticMixture(logits, mean, log_scale, self.config.levels)
 
 
-class Piece(NamedTuple):
-    """A rectangle of pixels: whole rows, or a part of one.
-
-    Attributes:
-        top: First row.
-        bottom: Row after the last.
-        left: First column.
-        right: Column after the last.
-        is_final: Whether its features will not change any more.
-    """
-
-    top: int
-    bottom: int
-    left: int
-    right: int
-    is_final: bool
+def gated(config: PixelCNNConfig) -> PixelStacks:
+    """Return the two stacks of a model."""
+    size = StacksSize(
+        config.layers, config.features, config.kernel, config.dropout, labels=config.labels
+    )
+    return PixelStacks(config.raster, size)
 
 
-def pieces(begin: int, final: int, end: int, width: int) -> Iterator[Piece]:
-    """Cut pixels in raster order into pieces: the rest of a row, whole rows, a row's beginning.
-
-    Those from `final` to `end` make pieces of their own.
-    """
-    while begin < end:
-        stop = final if begin < final else end
-        row, column = divmod(begin, width)
-        rows = max(1, (stop - begin) // width) if column == 0 else 1
-        right = min(width, column + stop - begin)
-        yield Piece(row, row + rows, column, right, begin < final)
-        begin = (row + rows - 1) * width + right
-
-
-class Head(nn.Module):
-    """From features to the outputs for each pixel."""
-
-    def __init__(self, config: PixelCNNConfig, features: int) -> None:
-        super().__init__()
-        self.hidden = causal(features, features, 1, 1, groups=config.groups)
-        self.last = causal(features, config.outputs, 1, 1, groups=config.groups)
-        self._begin(config)
-
-    @torch.no_grad()
-    def _begin(self, config: PixelCNNConfig) -> None:
-        """Let an untrained network know nothing: all levels are equally likely."""
-        for leaf in self.last.parameters():
-            leaf.zero_()
-        if config.output == "categorical":
-            return
-        assert self.last.bias is not None
-        _, means, log_scales, _ = split(self.last.bias, config)
-        # Components that begin alike would stay alike.
-        means.copy_(torch.linspace(-0.5, 0.5, config.components).expand_as(means))
-        log_scales.fill_(-2)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """From features (batch, features, rows, columns) to (batch, pixels, outputs)."""
-        outputs = self.last(F.relu(self.hidden(F.relu(features))))
-        return outputs.flatten(2).transpose(1, 2)
+@torch.no_grad()
+def begin_mixture(head: LevelHead, config: PixelCNNConfig) -> None:
+    """Set the biases of an untrained network's mixture."""
+    assert head.last.bias is not None
+    _, means, log_scales, _ = split(head.last.bias, config)
+    # Components that begin alike would stay alike.
+    means.copy_(torch.linspace(-0.5, 0.5, config.components).expand_as(means))
+    log_scales.fill_(-2)
 
 
 def split(outputs: Tensor, config: PixelCNNConfig) -> tuple[Tensor, ...]:
@@ -352,124 +261,6 @@ def _masses(mean: Tensor, log_scale: Tensor, level: Tensor, levels: int) -> Tens
     return alone.log_prob(level.expand(mean.shape[:-1]))
 
 
-class GatedMemory(NamedTuple):
-    """What the two stacks remember; tuples hold one tensor a layer.
-
-    Attributes:
-        rows: Rows that the vertical stack has come down.
-        above: Last inputs of its convolutions, (batch, features, rows, width).
-        links: What it says of the rows it has just entered, (batch, 2 features, rows, width).
-        left: Last inputs of the horizontal convolutions, (batch, features, rows, columns).
-        told: What the class adds before each gate, (batch, 2 features, 1, 1), first the vertical
-            ones; None without classes.
-    """
-
-    rows: int
-    above: tuple[Tensor, ...]
-    links: tuple[Tensor, ...]
-    left: tuple[Tensor, ...]
-    told: tuple[Tensor, ...] | None
-
-
-class GatedNetwork(nn.Module):
-    """A vertical stack, which sees the rows above, and a horizontal one, which sees the row.
-
-    Source: van den Oord et al., 2016, https://arxiv.org/abs/1606.05328, figure 2 and equation 4.
-    The vertical features reach the horizontal stack before their gate; nothing goes back.
-    """
-
-    def __init__(self, config: PixelCNNConfig) -> None:
-        super().__init__()
-        inputs, first, features = 2 * config.channels, config.first_kernel, config.features
-        self.config, self.reach, self.layers = config, first // 2, range(config.layers)
-        self.above = nn.Conv2d(inputs, features, (self.reach, first))
-        self.row = causal(inputs, features, 1, first, groups=config.groups, kind="A")
-        self.vertical = nn.ModuleList(VerticalLayer(config) for _ in self.layers)
-        self.horizontal = nn.ModuleList(HorizontalLayer(config) for _ in self.layers)
-        biases = 2 * config.layers * 2 * features
-        self.told = nn.Embedding(config.labels, biases) if config.labels else None
-
-    def start(self, count: int, label: Tensor | None) -> GatedMemory:
-        """Return the memory before the first row."""
-        config = self.config
-        shape = (count, config.features, config.kernel // 2, config.width)
-        above = tuple(self.above.weight.new_zeros(shape) for _ in self.layers)
-        if self.told is None:
-            return GatedMemory(0, above, (), (), None)
-        told = self.told(label)[..., None, None].chunk(2 * config.layers, 1)
-        return GatedMemory(0, above, (), (), told)
-
-    def enter(self, planes: Tensor, piece: Piece, memory: GatedMemory) -> GatedMemory:
-        """Come down to the rows of a piece, where the vertical stack has not done so yet."""
-        if memory.rows == piece.bottom:
-            return memory
-        x, links, above = self.above(planes[:, :, :-1]), [], []
-        for index, layer in enumerate(self.vertical):
-            told = memory.told[index] if memory.told else None
-            x, link, history = layer(x, memory.above[index], told)
-            links.append(link)
-            above.append(history)
-        return memory._replace(rows=piece.bottom, above=tuple(above), links=tuple(links))
-
-    def read(self, planes: Tensor, piece: Piece, memory: GatedMemory) -> tuple[Tensor, GatedMemory]:
-        """Go along the rows of a piece: its features (batch, features, rows, columns)."""
-        x = self.row(planes[:, :, self.reach :, piece.left : piece.right + self.reach])
-        border = x.new_zeros(*x.shape[:3], self.config.kernel // 2)
-        left = []
-        for index, layer in enumerate(self.horizontal):
-            history = memory.left[index] if piece.left else border
-            drive = memory.links[index][..., piece.left : piece.right]
-            if memory.told:
-                drive = drive + memory.told[len(self.layers) + index]
-            x, history = layer(x, history, drive)
-            left.append(history)
-        return x, memory._replace(left=tuple(left))
-
-
-class VerticalLayer(nn.Module):
-    """A gated convolution over rows above and, of features that know no more, the row itself."""
-
-    def __init__(self, config: PixelCNNConfig) -> None:
-        super().__init__()
-        features, kernel = config.features, config.kernel
-        self.filter = nn.Conv2d(
-            *(features, 2 * features, (kernel // 2 + 1, kernel)), padding=(0, kernel // 2)
-        )
-        self.link = nn.Conv2d(2 * features, 2 * features, 1)
-
-    def forward(
-        self, x: Tensor, history: Tensor, told: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Filter rows: the features, what the horizontal stack hears of them, the history."""
-        window = torch.cat([history, x], 2)
-        gates = self.filter(window)
-        gates = gates if told is None else gates + told
-        return gate(gates), self.link(gates), window[:, :, x.shape[2] :]
-
-
-class HorizontalLayer(nn.Module):
-    """A gated convolution along a row, with a residual."""
-
-    def __init__(self, config: PixelCNNConfig) -> None:
-        super().__init__()
-        features, groups = config.features, config.groups
-        self.filter = causal(features, 2 * features, 1, config.kernel, groups=groups, halves=2)
-        self.residual = causal(features, features, 1, 1, groups=groups)
-        self.dropout = nn.Dropout(config.dropout)
-
-    def forward(self, x: Tensor, history: Tensor, drive: Tensor) -> tuple[Tensor, Tensor]:
-        """Filter rows or parts of one, with `drive` added before the gate; and the history."""
-        window = torch.cat([history, x], 3)
-        gates = self.filter(window) + drive
-        return x + self.residual(self.dropout(gate(gates))), window[..., x.shape[3] :]
-
-
-def gate(x: Tensor) -> Tensor:
-    """Return the tanh of one half of the features times the sigmoid of the other."""
-    signal, gates = x.chunk(2, 1)
-    return signal.tanh() * gates.sigmoid()
-
-
 class PlainMemory(NamedTuple):
     """What the plain stack remembers; tuples hold one tensor a block.
 
@@ -484,14 +275,15 @@ class PlainMemory(NamedTuple):
     told: tuple[Tensor, ...] | None
 
 
-class PlainNetwork(nn.Module):
+class PlainNetwork(RasterNetwork):
     """Residual blocks of masked convolutions."""
 
     def __init__(self, config: PixelCNNConfig) -> None:
-        super().__init__()
-        inputs, first, features = 2 * config.channels, config.first_kernel, config.features
-        self.config, self.reach = config, first // 2
-        self.first = causal(inputs, 2 * features, first, first, groups=config.groups, kind="A")
+        super().__init__(config.raster)
+        first, features, self.config = config.first_kernel, config.features, config
+        self.first = causal(
+            *(self.raster.planes, 2 * features, first, first), groups=config.groups, kind="A"
+        )
         self.blocks = nn.ModuleList(PlainBlock(config) for _ in range(config.layers))
         biases = config.layers * features
         self.told = nn.Embedding(config.labels, biases) if config.labels else None
@@ -511,7 +303,7 @@ class PlainNetwork(nn.Module):
 
     def read(self, planes: Tensor, piece: Piece, memory: PlainMemory) -> tuple[Tensor, PlainMemory]:
         """Read a piece: its features (batch, 2 features, rows, columns)."""
-        x = self.first(planes[..., piece.left : piece.right + 2 * self.reach])
+        x = self.first(planes[..., piece.left : piece.right + 2 * self.raster.reach])
         above, rows = [], []
         for index, block in enumerate(self.blocks):
             row = memory.row[index] if piece.left else None
@@ -562,46 +354,3 @@ class PlainBlock(nn.Module):
         if right == above.shape[3]:
             above = torch.cat([above, now], 2)[:, :, now.shape[2] :]
         return x + self.grow(y), above, now
-
-
-class Convolution(nn.Conv2d):
-    """A convolution that is quick for a single place, too."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Filter (batch, features, rows, columns), without borders."""
-        if input.shape[2:] != self.kernel_size:
-            return super().forward(input)
-        # As a product of matrices it takes a tenth of the time.
-        return F.linear(input.flatten(1), self.weight.flatten(1), self.bias)[..., None, None]
-
-
-def causal(
-    inputs: int,
-    outputs: int,
-    height: int,
-    width: int,
-    *,
-    groups: int,
-    kind: Literal["A", "B"] = "B",
-    halves: int = 1,
-) -> nn.Conv2d:
-    """Return a convolution that sees no pixel, and no channel of its own pixel, that comes later.
-
-    Args:
-        inputs: Features that it reads.
-        outputs: Features that it gives.
-        height: Odd, as it would be without a mask: the lower rows do not exist. One of a single
-            row has no columns on the right either.
-        width: Odd likewise.
-        groups: Shares of the features, one a channel.
-        kind: "A" does not see the channel of its own pixel that is predicted, "B" does.
-        halves: Parts of the outputs that are grouped each, as for a gate.
-    """
-    columns = width if height > 1 else width // 2 + 1
-    layer = Convolution(inputs, outputs, (height // 2 + 1, columns))
-    # Kind "B" without groups hides columns on the right alone, and a single row has none.
-    if kind == "A" or groups > 1 or (height > 1 and width > 1):
-        mask = causal_mask((outputs // halves, inputs, height, width), kind, channel_groups=groups)
-        mask = torch.cat([mask] * halves)[:, :, : height // 2 + 1, :columns]
-        set_param(layer, "weight", masked(layer.weight, mask))
-    return layer
