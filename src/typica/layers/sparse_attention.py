@@ -177,6 +177,51 @@ class SparseAttention(nn.Module):
         return _see(table.queries, table.own, is_seen[:, None])
 
 
+class AttentionBlock(nn.Module):
+    """Attention, then two products with a smooth gate between, each added to its input.
+
+    Source: Child et al., 2019, https://arxiv.org/abs/1904.10509, section 5.2.
+
+    Args:
+        width: See `SparseAttention`; so are all others but two.
+        heads: Number of heads.
+        size: Channels of a head.
+        hidden: Channels between the products, in widths.
+        dropout: Share of what is added that training leaves out.
+        kind: What is seen.
+        stride: Columns of the table.
+        summaries: Columns at the end of each row.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        size: int,
+        *,
+        hidden: int,
+        dropout: float,
+        kind: Kind,
+        stride: int,
+        summaries: int = 1,
+    ) -> None:
+        super().__init__()
+        self.first, self.second = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention = SparseAttention(
+            width, heads, size, kind=kind, stride=stride, summaries=summaries
+        )
+        self.inner = nn.Linear(width, hidden * width)
+        self.out = nn.Linear(hidden * width, width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, cache: Cache) -> tuple[Tensor, Cache]:
+        """Read (batch, length, width); see `SparseAttention.forward`."""
+        seen, cache = self.attention(self.first(x), cache)
+        x = x + self.dropout(seen)
+        inner = self.inner(self.second(x))
+        return x + self.dropout(self.out(inner * torch.sigmoid(1.702 * inner))), cache
+
+
 def _see(queries: Tensor, keyed: Tensor, is_seen: Tensor) -> Seen:
     """See keys (..., keys, 2 size) from queries (..., queries, size), of which only some are."""
     keys, values = keyed.chunk(2, -1)

@@ -27,7 +27,7 @@ from typica.core.model import EndlessModel
 from typica.core.telling import RetoldModel, check_told
 from typica.layers.distributions import Levels
 from typica.layers.level_model import LevelModel
-from typica.layers.sparse_attention import Cache, Kind, SparseAttention
+from typica.layers.sparse_attention import AttentionBlock, Cache, Kind
 from typica.layers.upsampling import Upsampling
 from typica.signal.quantise import QuantiserName, quantiser
 
@@ -167,12 +167,13 @@ class SparseTransformer(LevelModel, EndlessModel, RetoldModel):
         self.told = nn.Linear(config.local_channels, config.width) if config.local else None
         self.row = nn.Embedding(config.positions // config.stride, config.width)
         self.column = nn.Embedding(config.stride, config.width)
-        self.blocks = nn.ModuleList(Block(config, kind) for kind in config.kinds)
+        self.blocks = nn.ModuleList(layer_of(config, kind) for kind in config.kinds)
         self.norm = nn.LayerNorm(config.width)
         self.head = nn.Linear(config.width, 1 << config.bits)
         self.apply(_begin)
         for block in self.blocks:  # what is added grows with the layers, and is made less for it
-            for layer in (cast(Block, block).attention.write, cast(Block, block).out):
+            added = cast(AttentionBlock, block)
+            for layer in (added.attention.write, added.out):
                 layer.weight.data /= math.sqrt(2 * config.layers)
         for table in (self.row, self.column):
             table.weight.data /= math.sqrt(2)
@@ -232,7 +233,7 @@ class SparseTransformer(LevelModel, EndlessModel, RetoldModel):
         return Levels(logits.log_softmax(-1)), state
 
     def _blank(self, count: int) -> tuple[Cache, ...]:
-        return tuple(cast(Block, block).attention.blank(count) for block in self.blocks)
+        return tuple(cast(AttentionBlock, block).attention.blank(count) for block in self.blocks)
 
     def _given(self, previous: Tensor, state: SparseState) -> Tensor:
         """Return vectors of symbols and of what is told, (batch, length, width)."""
@@ -283,25 +284,16 @@ class SparseTransformer(LevelModel, EndlessModel, RetoldModel):
         return self._read(state.rows[:, -kept:], fresh)[1]
 
 
-class Block(nn.Module):
-    """A layer: attention, then two products with a smooth gate between, each added to its input."""
-
-    def __init__(self, config: SparseTransformerConfig, kind: Kind) -> None:
-        super().__init__()
-        size = config.head_size or config.width // config.heads
-        settings = {"stride": config.stride, "summaries": config.summaries}
-        self.first, self.second = nn.LayerNorm(config.width), nn.LayerNorm(config.width)
-        self.attention = SparseAttention(config.width, config.heads, size, kind=kind, **settings)
-        self.inner = nn.Linear(config.width, config.hidden * config.width)
-        self.out = nn.Linear(config.hidden * config.width, config.width)
-        self.dropout = nn.Dropout(config.dropout)
-
-    def forward(self, x: Tensor, cache: Cache) -> tuple[Tensor, Cache]:
-        """Read (batch, length, width); see `SparseAttention`."""
-        seen, cache = self.attention(self.first(x), cache)
-        x = x + self.dropout(seen)
-        inner = self.inner(self.second(x))
-        return x + self.dropout(self.out(inner * torch.sigmoid(1.702 * inner))), cache
+def layer_of(config: SparseTransformerConfig, kind: Kind) -> AttentionBlock:
+    """Return a layer that sees what a kind of attention sees."""
+    return AttentionBlock(
+        *(config.width, config.heads, config.head_size or config.width // config.heads),
+        hidden=config.hidden,
+        dropout=config.dropout,
+        kind=kind,
+        stride=config.stride,
+        summaries=config.summaries,
+    )
 
 
 def _begin(module: nn.Module) -> None:
