@@ -1,20 +1,21 @@
 """Every system of sound in one table: equal training time, the same recordings, one command.
 
     python benchmarks/systems.py --corpus chorales --minutes 8 --out tables/
-    python benchmarks/systems.py --corpus ~/recordings --systems wavenet,hierarchical_wavenet
+    python benchmarks/systems.py --corpus ~/recordings --systems wavenet,vqvae:amae --do train
 
-Each system is trained with its preset `small` at 8 kHz for as long as the others, one thread,
-priced on held-out recordings, and let to play by itself with the monitor watching. Beside them
-stand the unigram, first-order Markov, linear prediction and FLAC, under the same base measure. What
-was done before is not done again: the folder keeps runs and figures, and the table is of all that
-it holds.
+Each system is trained with its preset `small` (or the one behind the colon) at 8 kHz for as long as
+the others, one thread, priced on held-out recordings, and let to play an hour in all by itself with
+the monitor watching. Beside them stand the unigram, first-order Markov, linear prediction and FLAC,
+under the same base measure. What was done before is not done again: the folder keeps runs and
+figures, and the table is of all that it holds.
 
 bits: bits a sample, with the standard error over recordings; "<=" marks a bound. under Markov: how
-many bits less than a first-order Markov chain, on the same stretches. trapped: share of the time in
-which the monitor finds a free-running stream in a trap; per hour: how often it falls into one.
-structure: mean distance of the self-similarity of harmony at lags of 1 to 4 s from that of
-recordings (0 is the same), with a standard error from streams; recordings against one another are
-the last row.
+many bits less than a first-order Markov chain, on the same stretches. learnt: thousands of samples
+that a second of training reads. times real time: a stream by itself, at 8 kHz. trapped: share of
+the time in which the monitor finds a free-running stream in a trap; per hour: how often it falls
+into one. structure: mean distance of the self-similarity of harmony at lags of 1 to 4 s from that
+of recordings (0 is the same), with a standard error from streams; recordings against one another
+are the last row.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -37,12 +38,15 @@ from typica.actions.load import LoadedRun, load
 from typica.actions.prepare_data import prepare_data
 from typica.actions.train import train
 from typica.core import registry
+from typica.core.carrying import CarryingModel
 from typica.core.drawable import is_drawable
+from typica.core.engine import Engine
 from typica.core.model import Model
 from typica.core.progress import Progress
 from typica.core.randomness import seeded
 from typica.data.corpus import Corpus
 from typica.data.of_run import held_out
+from typica.data.sound import write_audio
 from typica.engines.compiler import compile
 from typica.evaluation.free_running import play
 from typica.evaluation.pricing import measure_likelihood
@@ -52,7 +56,8 @@ from typica.streaming.monitoring import monitor_for
 
 RATE = 8000
 PRICED_S = 120.0  # held-out sound that is priced
-STREAMS = 4
+EXCERPT_S = 8.0  # of the recordings that spectra are compared with
+HEARD_S = 30.0  # of each stream, kept to be heard
 LEAST_S = 8.0  # of a stream: twice the longest lag of the structure
 SPEED_S = 0.5  # of sound, by which the speed of drawing is measured
 MARKOV = "first-order Markov"
@@ -77,26 +82,81 @@ def sounding() -> list[str]:
     ]
 
 
-def trained(system: str, corpus: Corpus, minutes: float) -> tuple[LoadedRun, dict[str, float]]:
-    """Train a system unless it was; return the run and how fast it learnt."""
-    name = f"{system}-{corpus.name}"
-    folder = Path(os.environ["TYPICA_RUNS"]) / name
-    if not (folder / "weights.safetensors").exists():
+class Entry(NamedTuple):
+    """A system on a corpus, and where what is found about it is kept."""
+
+    system: str
+    preset: str
+    corpus: Corpus
+    figures: Path
+
+    @property
+    def name(self) -> str:
+        """What its run and its figures are called."""
+        own = self.system if self.preset == "small" else f"{self.system}.{self.preset}"
+        return f"{own}-{self.corpus.name}"
+
+    @property
+    def folder(self) -> Path:
+        """Where its run lies."""
+        return Path(os.environ["TYPICA_RUNS"]) / self.name
+
+    def kept(self, what: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return figures that were kept, or make them and keep them."""
+        path = self.figures / f"{self.name}.{what}.json"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(make(), indent=2))
+        return json.loads(path.read_text())
+
+
+def trained(entry: Entry, minutes: float) -> LoadedRun:
+    """Return the run of a system, trained unless it was."""
+    if not (entry.folder / "weights.safetensors").exists():
         settings = [f"data.rate={RATE}", "training.validate_every=0", "training.sample_every=0"]
-        settings += SETTINGS.get(system, [])
+        settings += SETTINGS.get(entry.system, [])
         train(
-            system,
-            corpus.path,
-            "small",
+            entry.system,
+            entry.corpus.path,
+            entry.preset,
             settings,
-            name=name,
+            name=entry.name,
             minutes=minutes,
-            resume=(folder / "config.yaml").exists(),
+            resume=(entry.folder / "config.yaml").exists(),
             progress=Words(),
         )
-    lines = [json.loads(line) for line in (folder / "log/metrics.jsonl").read_text().splitlines()]
-    paces = [line["examples_per_s"] for line in lines if "examples_per_s" in line]
-    return load(folder), {"steps": lines[-1]["step"], "examples_per_s": float(np.median(paces))}
+    return load(entry.folder)
+
+
+def learnt(entry: Entry, minutes: float) -> dict[str, Any]:
+    """Return how a system was trained."""
+    run = trained(entry, minutes)
+    log = (entry.folder / "log/metrics.jsonl").read_text().splitlines()
+    lines = [one for line in log if "examples_per_s" in (one := json.loads(line))]
+    model = run.model
+    return {
+        "system": entry.name.removesuffix(f"-{entry.corpus.name}"),
+        "minutes": run.config["training"]["minutes"],
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "reach": reach(model),
+        "steps": lines[-1]["step"],
+        "samples_per_s": float(np.mean([_samples(run, line) for line in lines])),
+    }
+
+
+def reach(model: Model) -> str:
+    """Return how much of the past a prediction depends on, in words."""
+    if isinstance(model, CarryingModel):
+        return "all"
+    found = getattr(model, "receptive_fields", None) or [getattr(model, "receptive_field", 0)]
+    return f"{max(found) / RATE:.2f} s" if max(found) else "-"
+
+
+def _samples(run: LoadedRun, line: dict[str, float]) -> float:
+    """Return the samples a second that a line of the log tells of."""
+    phase = next(name.split("/")[0] for name in line if "/" in name)
+    crop = run.config[phase]["crop"] or run.config["data"]["crop"]
+    return line["examples_per_s"] * crop
 
 
 def priced(model: Model, corpus: Corpus) -> dict[str, Any]:
@@ -112,29 +172,54 @@ def priced(model: Model, corpus: Corpus) -> dict[str, Any]:
     return told
 
 
-def played(run: LoadedRun, corpus: Corpus, seconds: float) -> dict[str, Any]:
+def played(run: LoadedRun, corpus: Corpus, hours: float, streams: int) -> dict[str, Any]:
     """Let a model play, watched; return how it fared and how its harmony hangs together."""
     engine = compile(run.model)
     torch.set_num_threads(1)
-    state = engine.draw(engine.start(1), 256, generator=seeded(0)).state
-    began = time.process_time()
-    engine.draw(state, round(SPEED_S * RATE), generator=seeded(0))
-    speed = SPEED_S / (time.process_time() - began)
+    speed = times_real_time(engine)
     monitor = monitor_for(run, engine, progress=Words())
     split = held_out_split(corpus)
-    real = [corpus.audio(*one) for one in excerpts(corpus, split, STREAMS, round(LEAST_S * RATE))]
+    real = [corpus.audio(*one) for one in excerpts(corpus, split, 4, round(EXCERPT_S * RATE))]
+    began, seconds = time.process_time(), max(LEAST_S, 3600 * hours / streams)
     found = play(
-        engine, monitor, real, count=STREAMS, seconds=seconds, generator=seeded(1), progress=Words()
+        engine,
+        monitor,
+        real,
+        count=streams,
+        seconds=seconds,
+        generator=seeded(1),
+        progress=Words(),
     )
     told = {
         "real_time": speed,
+        "watched": found.run.seconds * streams / (time.process_time() - began),
         "engine": engine.name,
+        "seconds": found.run.seconds,
+        "streams": streams,
         "trapped": found.run.trapped,
         "per_hour": found.run.alarms_per_hour,
         "kinds": found.run.traps,
+        "level_db": found.run.mean("level_db"),
         "distance_db": found.run.mean("distance_db"),
     }
+    keep_sound(run, found.audio)
     return told | structure(list(found.audio), corpus)
+
+
+def times_real_time(engine: Engine) -> float:
+    """Return how fast one stream is drawn."""
+    state = engine.draw(engine.start(1), 256, generator=seeded(0)).state
+    began = time.process_time()
+    engine.draw(state, round(SPEED_S * RATE), generator=seeded(0))
+    return SPEED_S / (time.process_time() - began)
+
+
+def keep_sound(run: LoadedRun, audio: Tensor) -> None:
+    """Keep the end of each stream beside the run, to be heard."""
+    for number, one in enumerate(audio, 1):
+        path = run.path / "streams" / f"{number}.wav"
+        path.parent.mkdir(exist_ok=True)
+        write_audio(path, one[:, -round(HEARD_S * RATE) :], RATE)
 
 
 def structure(streams: list[Tensor], corpus: Corpus) -> dict[str, Any]:
@@ -150,27 +235,18 @@ def structure(streams: list[Tensor], corpus: Corpus) -> dict[str, Any]:
     return {"structure": [float(np.mean(each)), float(np.std(each, ddof=1) / len(each) ** 0.5)]}
 
 
-def kept(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Return what a file holds, or make it and keep it."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(make(), indent=2))
-    return json.loads(path.read_text())
-
-
-def measure(system: str, corpus: Corpus, minutes: float, seconds: float) -> dict[str, Any]:
+def measure(entry: Entry, options: argparse.Namespace) -> dict[str, Any]:
     """Return all figures of a system on a corpus."""
-    run, pace = trained(system, corpus, minutes)
-    model = run.model
-    reach = getattr(model, "receptive_fields", None) or getattr(model, "receptive_field", None)
-    told: dict[str, Any] = {
-        "system": system,
-        "minutes": minutes,
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "reach_s": max(reach) / RATE if isinstance(reach, list) else (reach or 0) / RATE or None,
-    }
-    told |= pace | priced(model, corpus)
-    return told | (played(run, corpus, seconds) if is_drawable(model) else {})
+    told = entry.kept("training", lambda: learnt(entry, options.minutes))
+    if options.do == "train":
+        return told
+    run = load(entry.folder)
+    told |= entry.kept("bits", lambda: priced(run.model, entry.corpus))
+    if options.do == "price" or not is_drawable(run.model):
+        return told
+    return told | entry.kept(
+        "streams", lambda: played(run, entry.corpus, options.hours, options.streams)
+    )
 
 
 def row(told: dict[str, Any]) -> str:
@@ -182,8 +258,9 @@ def row(told: dict[str, Any]) -> str:
         f"{sign}{bits[0]:.3f} ± {bits[1] or 0:.3f}" if bits else "none",
         f"{under[0]:+.2f} ± {under[1] or 0:.2f}" if under else "-",
         f"{told['parameters']:,}",
-        f"{told['reach_s']:.2f} s" if told["reach_s"] else "all",
+        told["reach"],
         f"{told['steps']:,}",
+        f"{told['samples_per_s'] / 1000:.1f} k",
         *_played(told),
     ]
     return "| " + " | ".join(cells) + " |"
@@ -207,29 +284,31 @@ def tell(corpus: Corpus, figures: list[dict[str, Any]]) -> None:
         f"\n{corpus.name}, {corpus.seconds('train') / 60:.0f} min of training recordings, 8 kHz\n"
     )
     print(
-        "| system | bits | under Markov | parameters | reach | steps | times real time | trapped "
-        "| per hour | structure |\n|" + "---|" * 10
+        "| system | bits | under Markov | parameters | reach | steps | learnt | times real time "
+        "| trapped | per hour | structure |\n|" + "---|" * 11
     )
     for told in sorted(figures, key=lambda one: (one.get("bits") or [99])[0]):
         print(row(told))
     first = next(one for one in figures if one.get("baselines"))
     for name, (value, error) in first["baselines"].items():
-        print(f"| {name} | {value:.3f} ± {error or 0:.3f} |" + " |" * 8)
+        print(f"| {name} | {value:.3f} ± {error or 0:.3f} |" + " |" * 9)
     half = [corpus.audio(*one) for one in held_out(corpus, 600)]
     apart = [self_similarity([one], corpus.rate) for one in half]
     rest = [self_similarity(half[:n] + half[n + 1 :], corpus.rate) for n in range(len(half))]
     each = [one.distance(other) for one, other in zip(apart, rest, strict=True)]
     error = np.std(each, ddof=1) / len(each) ** 0.5
-    print("| recordings |" + " |" * 8 + f" {np.mean(each):.3f} ± {error:.3f} |")
+    print("| recordings |" + " |" * 9 + f" {np.mean(each):.3f} ± {error:.3f} |")
 
 
 def main() -> None:
     """Train what is not trained, measure what is not measured, print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--corpus", action="append", help="a corpus by name, or a folder of sound")
-    parser.add_argument("--systems", default=",".join(sounding()))
+    parser.add_argument("--systems", default=",".join(sounding()), help="each NAME or NAME:PRESET")
     parser.add_argument("--minutes", type=float, default=8.0, help="of training, each")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each of four streams")
+    parser.add_argument("--hours", type=float, default=1.0, help="of sound from each, in all")
+    parser.add_argument("--streams", type=int, default=8, help="that these are spread over")
+    parser.add_argument("--do", choices=("train", "price", "all"), default="all", help="how far")
     parser.add_argument("--out", type=Path, default=Path("tables"))
     options = parser.parse_args()
     out = options.out.absolute()
@@ -239,15 +318,13 @@ def main() -> None:
     for what in options.corpus or ["chorales"]:
         corpus = prepare_data(what, rate=RATE, progress=Words())
         figures = []
-        for system in options.systems.split(","):
-            print(f"{system} on {corpus.name}", file=sys.stderr, flush=True)
-            path = out / "figures" / f"{system}-{corpus.name}.json"
-            seconds = max(LEAST_S, options.seconds)
-            told = kept(
-                path, lambda s=system, c=corpus, n=seconds: measure(s, c, options.minutes, n)
-            )
-            figures.append(told)
-        tell(corpus, figures)
+        for one in options.systems.split(","):
+            print(f"{one} on {corpus.name}", file=sys.stderr, flush=True)
+            system, _, preset = one.partition(":")
+            entry = Entry(system, preset or "small", corpus, out / "figures")
+            figures.append(measure(entry, options))
+        if options.do != "train":
+            tell(corpus, figures)
 
 
 if __name__ == "__main__":
