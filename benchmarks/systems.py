@@ -167,7 +167,8 @@ def priced(model: Model, corpus: Corpus) -> dict[str, Any]:
         return {}
     told: dict[str, Any] = {"bits": found.model.mean, "measure": found.model.measure}
     told["density"] = found.density
-    told["baselines"] = {one.name: one.mean for one in [*found.baselines, *found.apart]}
+    told["baselines"] = {one.name: one.mean for one in found.baselines}
+    told["baselines"] |= {f"{one.name} ({one.measure})": one.mean for one in found.apart}
     told["under"] = dict(found.advantages())
     return told
 
