@@ -27,7 +27,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -39,15 +39,19 @@ from typica.actions.prepare_data import prepare_data
 from typica.actions.train import train
 from typica.core import registry
 from typica.core.carrying import CarryingModel
+from typica.core.cascade import Cascade
 from typica.core.drawable import is_drawable
 from typica.core.engine import Engine
+from typica.core.framed import FramedModel
 from typica.core.model import Model
 from typica.core.progress import Progress
 from typica.core.randomness import seeded
 from typica.data.corpus import Corpus
 from typica.data.of_run import held_out
 from typica.data.sound import write_audio
+from typica.data.stretch import Stretch
 from typica.engines.compiler import compile
+from typica.evaluation.counting import Markov, count_pairs
 from typica.evaluation.free_running import play
 from typica.evaluation.pricing import measure_likelihood
 from typica.evaluation.stretches import choose, excerpts, held_out_split
@@ -56,6 +60,7 @@ from typica.streaming.monitoring import monitor_for
 
 RATE = 8000
 PRICED_S = 120.0  # held-out sound that is priced
+LEARNT_S = 600.0  # of the recordings that a chain of codes is fitted to
 EXCERPT_S = 8.0  # of the recordings that spectra are compared with
 HEARD_S = 30.0  # of each stream, kept to be heard
 LEAST_S = 8.0  # of a stream: twice the longest lag of the structure
@@ -164,13 +169,42 @@ def priced(model: Model, corpus: Corpus) -> dict[str, Any]:
     stretches = choose(corpus, held_out_split(corpus), PRICED_S)
     found = measure_likelihood(model, corpus, stretches)
     if found.model is None:
-        return {}
+        return priced_codes(model, corpus) if isinstance(model, FramedModel) else {}
     told: dict[str, Any] = {"bits": found.model.mean, "measure": found.model.measure}
     told["density"] = found.density
     told["baselines"] = {one.name: one.mean for one in found.baselines}
     told["baselines"] |= {f"{one.name} ({one.measure})": one.mean for one in found.apart}
     told["under"] = dict(found.advantages())
     return told
+
+
+@torch.no_grad()
+def priced_codes(model: FramedModel, corpus: Corpus) -> dict[str, Any]:
+    """Return the bits a code of each level, highest first, and of a Markov chain on them."""
+    tokens = model.tokens
+    held = [_codes(tokens, corpus, one) for one in choose(corpus, held_out_split(corpus), PRICED_S)]
+    seen = [_codes(tokens, corpus, one) for one in choose(corpus, "train", LEARNT_S)]
+    levels = []
+    for number, level in enumerate(tokens.levels):
+        nats = sum(_nats(tokens, number, codes) for codes in held)
+        count = 1 << cast(Any, level.config).bits
+        chain = Markov(np.sum([count_pairs(one[number].numpy()[0], count) for one in seen], 0))
+        theirs = sum(chain.bits(one[number].numpy()[0], 1) for one in held)
+        total = sum(one[number].shape[1] for one in held)
+        levels.append({"model": nats / np.log(2) / total, "markov": theirs / (total - len(held))})
+    return {"codes": levels}
+
+
+def _codes(tokens: Cascade, corpus: Corpus, stretch: Stretch) -> list[Tensor]:
+    """Return the codes of all levels, highest first, each (1, length)."""
+    length = stretch.length - stretch.length % tokens.hop
+    audio = corpus.audio(stretch.recording, stretch.start, stretch.start + length)
+    return tokens.read(audio[None])
+
+
+def _nats(tokens: Cascade, number: int, codes: list[Tensor]) -> float:
+    told = tokens.tell(number, codes[number - 1]) if number else None
+    return -float(tokens.levels[number].log_prob(codes[number][:, None], told))
 
 
 def played(run: LoadedRun, corpus: Corpus, hours: float, streams: int) -> dict[str, Any]:
@@ -293,6 +327,10 @@ def tell(corpus: Corpus, figures: list[dict[str, Any]]) -> None:
     first = next(one for one in figures if one.get("baselines"))
     for name, (value, error) in first["baselines"].items():
         print(f"| {name} | {value:.3f} ± {error or 0:.3f} |" + " |" * 9)
+    for one in figures:
+        for number, level in enumerate(one.get("codes", [])):
+            told = "{model:.3f} bits a code, a Markov chain on them {markov:.3f}".format(**level)
+            print(f"| {one['system']}, level {number + 1} | {told} |" + " |" * 9)
     half = [corpus.audio(*one) for one in held_out(corpus, 600)]
     apart = [self_similarity([one], corpus.rate) for one in half]
     rest = [self_similarity(half[:n] + half[n + 1 :], corpus.rate) for n in range(len(half))]
