@@ -1,41 +1,12 @@
-import json
 import os
 import signal
 
 import pytest
 import torch
-from toy_training import ToyCascade, ToyGan, batches, make_learner, make_loop, weights
+from toy_training import Heard, ToyCascade, ToyGan, batches, lines, make_learner, make_loop, weights
 
 from typica.core.errors import RunError
-from typica.core.progress import Progress, Task
 from typica.core.run import WEIGHTS, checkpoints
-
-
-class Heard(Progress, Task):
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.said, self.shown, self.done = [], [], 0
-
-    def say(self, sentence):
-        self.said.append(sentence)
-
-    def task(self, what, total=None, unit=""):
-        from contextlib import nullcontext
-
-        self.total = total
-        return nullcontext(self)
-
-    def advance(self, amount=1):
-        self.done += amount
-
-    def show(self, **figures):
-        self.shown.append(figures)
-
-
-def lines(folder):
-    text = (folder / "log" / "metrics.jsonl").read_text()
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def stopping_at(number, act):

@@ -1,10 +1,23 @@
 """Stages: levels of a hierarchy that are trained one after the other."""
 
+import dataclasses
+import math
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from toy_training import STEADY, ToyCascade, batches, chords, make_learner, make_loop, weights
+from toy_training import (
+    STEADY,
+    Heard,
+    ToyCascade,
+    batches,
+    chords,
+    lines,
+    make_learner,
+    make_loop,
+    weights,
+)
 
 from typica.core import registry
 from typica.core.errors import DataError
@@ -147,3 +160,70 @@ def test_the_log_keeps_stages_apart(tmp_path):
     text = (tmp_path / "log" / "metrics.jsonl").read_text().splitlines()
     kinds = [("below/nll" in line, "above/nll" in line) for line in text]
     assert kinds == [(True, False)] * 2 + [(False, True)] * 2
+
+
+def test_bits_of_codes_are_told_as_bits_a_code(tmp_path):
+    loop = make_loop(tmp_path, make_learner(ToyCascade(), steps=12, log_every=5))
+    loop.progress = Heard()
+
+    loop.run()
+
+    below, above = lines(tmp_path)[0], lines(tmp_path)[-1]
+    assert below["bits"] == pytest.approx(below["below/nll"] / math.log(2))
+    assert above["bits_a_code"] == pytest.approx(above["above/nll"] / math.log(2))
+    assert "bits_a_code" not in below
+    assert "bits" not in above
+    assert [sorted(one)[:1] for one in loop.progress.shown] == [["bits"]] * 2 + [
+        ["bits a code"]
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("system", "of_codes"),
+    [
+        ("bit_depth", set()),
+        ("hierarchical_wavenet", {"level2", "prior"}),
+        ("jukebox", {"prior", "upsampler1"}),
+        ("vqvae", set()),
+        ("wavenet", set()),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_phase_whose_nats_are_of_codes_says_so(system, of_codes):
+    phases = registry.build(system, "tiny").phases()
+
+    assert {one.name for one in phases if one.unit == "code"} == of_codes
+
+
+@pytest.mark.parametrize("unit", ["sample", "code"])
+def test_phases_of_one_stage_share_a_sample_and_have_each_its_own_codes(tmp_path, unit):
+    model = ToyCascade()
+    both = [dataclasses.replace(one, stage=0, unit=unit) for one in model.phases()]
+    model.phases = lambda: both
+
+    make_loop(tmp_path, make_learner(model, steps=2)).run()
+
+    told = lines(tmp_path)[0]
+    parts = [told[f"{name}/nll"] / math.log(2) for name in ("below", "above")]
+    if unit == "sample":
+        assert told["bits"] == pytest.approx(sum(parts))
+    else:
+        assert [told[f"bits_a_code_of_{name}"] for name in ("below", "above")] == parts
+
+
+def test_what_is_not_trained_yet_and_yet_counts_is_named(tmp_path):
+    loop = make_loop(
+        tmp_path, make_learner(ToyCascade(), steps=12, validate_every=6, sample_every=4)
+    )
+    loop.judge, loop.sampler = lambda: 3.0, lambda: torch.zeros(1, 80)
+    loop.progress = Heard()
+
+    loop.run()
+
+    sounds = tmp_path / "samples"
+    assert [sentence for sentence in loop.progress.said if "begins" not in sentence] == [
+        f"step 4: an early sample is in {sounds}/step-00000004.wav (above not trained yet)",
+        "step 6: 3.000 bits a sample on held-out audio (above not trained yet)",
+        f"step 8: an early sample is in {sounds}/step-00000008.wav",
+        "step 12: 3.000 bits a sample on held-out audio",
+    ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from typica.core.carrying import CarryingModel
 from typica.core.config import Config
 from typica.core.model import ExplicitModel, Model
 from typica.core.phase import Batch, Phase
+from typica.core.progress import Progress, Task
 from typica.data.corpus import Corpus
 from typica.data.prepare import prepare
 from typica.data.source import Item, Sound, Source, TrackKind
@@ -159,7 +162,7 @@ class ToyCascade(Model):
         below, above = list(self.below.parameters()), list(self.above.parameters())
         return [
             Phase("below", below, self.below_loss),
-            Phase("above", above, self.above_loss, stage=1, context=8),
+            Phase("above", above, self.above_loss, stage=1, context=8, unit="code"),
         ]
 
     def below_loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -171,6 +174,26 @@ class ToyCascade(Model):
         with torch.no_grad():
             codes = self.below(batch["audio"][:, 0, :4])
         return {"nll": (self.above(codes) - codes - 1).square().mean()}
+
+
+class Heard(Progress, Task):
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.said, self.shown, self.done = [], [], 0
+
+    def say(self, sentence):
+        self.said.append(sentence)
+
+    def task(self, what, total=None, unit=""):
+        self.total = total
+        return nullcontext(self)
+
+    def advance(self, amount=1):
+        self.done += amount
+
+    def show(self, **figures):
+        self.shown.append(figures)
 
 
 class Chords(Source):
@@ -197,6 +220,12 @@ class Chords(Source):
 def chords(folder: Path, **shape: float) -> Corpus:
     """Prepare a small corpus with labels and a roll, at 8 kHz."""
     return prepare(Chords(**shape), folder / "chords", rate=8000, workers=1)
+
+
+def lines(folder):
+    """Read the log of a run."""
+    text = (folder / "log" / "metrics.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def batches(count: int = 4, rank: int = 0, world: int = 1) -> Draw:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
@@ -28,6 +28,8 @@ class Phase:
         stage: Phases of one stage take their turns in every step; stages follow one another, and
             what an earlier one has trained stands still, as the running average left it.
         context: Samples of past that its examples carry; None for as many as the model's.
+        unit: What a term "nll" is the nats of: a sample, shared by the phases of a stage that model
+            a part of it each, or a code of this phase's own.
     """
 
     name: str
@@ -36,3 +38,4 @@ class Phase:
     repeats: int = 1
     stage: int = 0
     context: int | None = None
+    unit: Literal["sample", "code"] = "sample"

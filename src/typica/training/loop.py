@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from typica.core.errors import RunError
+from typica.core.phase import Phase
 from typica.core.progress import SILENT, Progress, Task
 from typica.core.run import checkpoints
 from typica.training import checkpoint
@@ -113,12 +114,18 @@ class Loop:
         if self._window and terms.keys() != self._window[0].keys():
             self._log(task, self.learner.steps - 1)
             self._mark()
-            self.progress.say(f"step {self.learner.steps}: {', '.join(self._phases())} begins")
+            names = ", ".join(phase.name for phase in self._phases())
+            self.progress.say(f"step {self.learner.steps}: {names} begins")
         self._window.append(terms)
 
-    def _phases(self) -> list[str]:
-        """Return the names of the phases that take their turns now."""
-        return [one.name for one in self.learner.phases if one.stage == self.learner.stage]
+    def _phases(self) -> list[Phase]:
+        """Return the phases that take their turns now."""
+        return [phase for phase in self.learner.phases if phase.stage == self.learner.stage]
+
+    def _untrained(self) -> str:
+        """Name what has not been trained yet and yet counts, in brackets; or nothing."""
+        later = [one.name for one in self.learner.phases if one.stage > self.learner.stage]
+        return f" ({', '.join(later)} not trained yet)" if later else ""
 
     def _look_up(self, interruption: Interruption, task: Task, *, ending: bool) -> None:
         """Do what is due after a step."""
@@ -162,11 +169,13 @@ class Loop:
         figures = dict(zip(names, values.mean(0).tolist(), strict=True))
         steps = step - self._marked_step
         pace = steps * self.examples / max(1e-9, time.monotonic() - self._marked_s)
-        figures |= _bits(figures)
+        bits = _bits(figures, self.learner.phases)
+        shown = _shown(figures) | bits | {"examples/s": f"{pace:.3g}"}
+        figures |= {name.replace(" ", "_"): value for name, value in bits.items()}
         figures |= {"examples_per_s": pace, "seconds": self.elapsed_s}
         if self.record:
             self.record.figures(step, figures)
-        task.show(**_shown(figures))
+        task.show(**shown)
         self._window.clear()
         self._logged_at_s = self.elapsed_s
 
@@ -189,14 +198,16 @@ class Loop:
         assert self.record
         bits = self.judge()
         self.record.figures(self.learner.steps, {"valid/bits": bits, "seconds": self.elapsed_s})
-        self.progress.say(f"step {self.learner.steps}: {bits:.3f} bits a sample on held-out audio")
+        words = f"{bits:.3f} bits a sample on held-out audio{self._untrained()}"
+        self.progress.say(f"step {self.learner.steps}: {words}")
         self.held_out_bits = bits
 
     def _sample(self) -> None:
         assert self.sampler
         assert self.record
         path = self.record.sound(self.learner.steps, self.sampler(), self.config["rate"])
-        self.progress.say(f"step {self.learner.steps}: an early sample is in {path}")
+        words = f"an early sample is in {path}{self._untrained()}"
+        self.progress.say(f"step {self.learner.steps}: {words}")
 
     def _save(self) -> None:
         self._saved_at_s = self.elapsed_s
@@ -229,20 +240,22 @@ def _every(count: int, step: int) -> bool:
     return count > 0 and step % count == 0
 
 
-def _bits(figures: dict[str, float]) -> dict[str, float]:
-    """Return a likelihood's nats a sample as bits."""
-    nats = [value for name, value in figures.items() if name.endswith("/nll")]
-    return {"bits": nats[0] / math.log(2)} if nats else {}
+def _bits(figures: Mapping[str, float], phases: Sequence[Phase]) -> dict[str, float]:
+    """Return the nats of phases as bits, by their unit: "bits" are bits a sample."""
+    nats = [(one, figures[f"{one.name}/nll"]) for one in phases if f"{one.name}/nll" in figures]
+    samples = [value for one, value in nats if one.unit == "sample"]
+    codes = {one.name: value / math.log(2) for one, value in nats if one.unit == "code"}
+    bits = {"bits": sum(samples) / math.log(2)} if samples else {}
+    if len(codes) == 1:
+        return bits | {"bits a code": next(iter(codes.values()))}
+    return bits | {f"bits a code of {name}": value for name, value in codes.items()}
 
 
-def _shown(figures: dict[str, float]) -> dict[str, float | str]:
-    """Pick what stands beside the bar: each phase's loss, the bits, the pace."""
+def _shown(figures: Mapping[str, float]) -> dict[str, float | str]:
+    """Return each phase's loss, by the phase's name, or the loss where there is one."""
     losses: dict[str, float | str] = {}
     for name, value in figures.items():
         phase, slash, term = name.partition("/")
         if slash and term != "gradient":
             losses[phase] = float(losses.get(phase, 0.0)) + value
-    if len(losses) == 1:
-        losses = {"loss": next(iter(losses.values()))}
-    bits = {"bits": figures["bits"]} if "bits" in figures else {}
-    return losses | bits | {"examples/s": f"{figures['examples_per_s']:.3g}"}
+    return {"loss": next(iter(losses.values()))} if len(losses) == 1 else losses

@@ -148,12 +148,14 @@ class HierarchicalWaveNet(Cascade, ExplicitModel):
                 partial(self.level_loss, number),
                 stage=number,
                 context=context,
+                unit="code" if number else "sample",
             )
             for number, (coder, context) in enumerate(zip(self.coders, contexts, strict=False))
         ]
         last, context = len(coders), contexts[-1]
         prior = list(self.prior.parameters())
-        return [*coders, Phase("prior", prior, self.prior_loss, stage=last, context=context)]
+        top = Phase("prior", prior, self.prior_loss, stage=last, context=context, unit="code")
+        return [*coders, top]
 
     def level_loss(self, number: int, batch: Batch) -> dict[str, Tensor]:
         """Return what an autoencoder learns from: nats a symbol, and its bottleneck's terms."""

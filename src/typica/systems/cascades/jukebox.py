@@ -286,11 +286,12 @@ class Tokens(Cascade):
 
     def phases(self) -> Sequence[Phase]:
         """One for the prior and one for each upsampler, after the autoencoders."""
-        found = [Phase("prior", list(self.prior.parameters()), partial(self.loss, 0), stage=1)]
+        prior = list(self.prior.parameters())
+        found = [Phase("prior", prior, partial(self.loss, 0), stage=1, unit="code")]
         for number, upsampler in enumerate(self.upsamplers):
             own = [*upsampler.parameters(), *self.tellers[number].parameters()]
             turn = partial(self.loss, number + 1)
-            found.append(Phase(f"upsampler{number + 1}", own, turn, stage=1))
+            found.append(Phase(f"upsampler{number + 1}", own, turn, stage=1, unit="code"))
         return found
 
     def loss(self, level: int, batch: Batch) -> dict[str, Tensor]:
