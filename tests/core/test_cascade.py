@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_cascade import BEFORE, HOP, Toy, engine_of
+from toy_cascade import BEFORE, HOP, Blurred, Toy, engine_of
 
 from typica.core.cascade_engine import CascadeEngine
 from typica.core.errors import ConfigError, RunError
@@ -162,6 +162,54 @@ def test_going_along_forgets_codes_that_were_drawn_ahead(drawn):
     assert after.levels[-1].codes.shape[1] == after.levels[-1].past
 
 
+def in_parts(engine, symbols, state, length):
+    """Return the log-probability of a recording that is gone along part by part."""
+    parts = list(engine.follow_in_parts(symbols, state, length))
+    assert torch.equal(torch.cat([part for part, _ in parts], 1), symbols)
+    return torch.cat([distribution.log_prob(part) for part, distribution in parts], 1)
+
+
+@pytest.mark.parametrize("backend", ["torch", "auto"])
+@pytest.mark.parametrize(
+    ("levels", "length", "part", "beginning"),
+    [
+        (2, 1, 1, "start"),
+        (2, 61, 13, "start"),
+        (3, 90, 33, "prompt"),
+        (3, 64, 16, "drawn"),
+        (2, 50, 100, "drawn"),
+    ],
+)
+def test_a_recording_in_parts_is_told_the_codes_of_the_whole(
+    backend, levels, length, part, beginning
+):
+    engine = engine_of(Blurred(levels), backend)
+    symbols = torch.randint(16, (2, length), generator=seeded(length))
+    prompt = torch.rand(1, 1, 5 * HOP**2, generator=seeded(2)) - 0.5
+    state = engine.start(2, prompt=None if beginning == "start" else prompt)
+    if beginning == "drawn":
+        state = engine.draw(state, 7, generator=seeded(1)).state
+
+    found = in_parts(engine, symbols, state, part)
+
+    expected = engine.follow(symbols, state)[0].log_prob(symbols)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_a_part_knows_nothing_of_what_lies_beyond_the_margin_and_the_codes_ahead():
+    cascade = Blurred(2)
+    engine, told = engine_of(cascade), cascade.telling[0]
+    symbols = torch.randint(16, (1, 40 * HOP), generator=seeded(0))
+    beyond = 20 * HOP + told.after * told.hop + cascade.margin
+    other = symbols.clone()
+    other[:, beyond:] = 15 - other[:, beyond:]
+
+    one, two = (in_parts(engine, each, engine.start(1), 10 * HOP) for each in (symbols, other))
+
+    assert torch.equal(one[:, : 20 * HOP], two[:, : 20 * HOP])
+    assert not torch.equal(one[:, 20 * HOP : beyond], two[:, 20 * HOP : beyond])
+
+
 def test_a_step_needs_codes():
     engine = engine_of(Toy())
     with pytest.raises(RunError, match="use `draw`"):
@@ -224,6 +272,15 @@ def test_a_cascade_of_one_level_without_a_context_draws_and_streams():
     heard = torch.cat([next(stream) for _ in range(20)], -1)
 
     assert torch.equal(heard, cascade.sample(2, 20, generator=seeded(4)))
+
+
+def test_a_recording_in_parts_is_gone_along_by_one_level_alone():
+    engine, symbols = Flat().steps(), torch.randint(16, (1, 30), generator=seeded(0))
+
+    found = in_parts(engine, symbols, engine.start(1), 7)
+
+    expected = engine.follow(symbols, engine.start(1))[0].log_prob(symbols)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_compiling_a_cascade_compiles_its_levels():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from toy_cascade import HOP, Toy
 
 from typica.core.config import Config
-from typica.core.errors import RunError
+from typica.core.errors import ConfigError, RunError
 from typica.core.framed import FramedEngine, FramedModel
 from typica.core.randomness import seeded, seeded_rows
 from typica.engines.compiler import compile as compile_engine
@@ -132,6 +132,29 @@ def test_going_along_tells_the_nats_of_the_codes(model):
     total = distribution.log_prob(x[:, 0]).sum()
     torch.testing.assert_close(total, nats - missing, atol=1e-3, rtol=1e-4)
     assert torch.equal(state.codes, codes[:, -REACH:])
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5, 50])
+@pytest.mark.parametrize("length", [1, 3 * FRAME * HOP**2 - 5, 20 * FRAME])
+def test_a_recording_in_parts_is_told_the_codes_of_the_whole(model, frames, length):
+    engine = model.steps()
+    x = torch.rand(2, length, generator=seeded(0)) - 0.5
+
+    parts = list(engine.follow_in_parts(x, engine.start(2), frames * FRAME))
+
+    assert torch.equal(torch.cat([part for part, _ in parts], 1), x)
+    expected, _ = engine.follow(x, engine.start(2))
+    told = torch.cat([distribution.log_prob(part) for part, distribution in parts], 1)
+    torch.testing.assert_close(told, expected.log_prob(x), atol=1e-4, rtol=1e-4)
+    spreads = zip(*(distribution.spread() for _, distribution in parts), strict=True)
+    for found, one in zip(spreads, expected.spread(), strict=True):
+        torch.testing.assert_close(torch.cat(found, 1), one, atol=1e-4, rtol=1e-4)
+
+
+def test_parts_that_end_within_a_frame_are_refused(model):
+    engine = model.steps()
+    with pytest.raises(ConfigError, match="whole frames of 8 samples, got 12"):
+        list(engine.follow_in_parts(torch.zeros(1, 40), engine.start(1), 12))
 
 
 def test_there_is_no_next_sample_by_itself(model):

@@ -34,7 +34,7 @@ class Toy(Cascade):
         self.eval().requires_grad_(False)
 
     levels = property(lambda self: list(self.own))
-    context = 16
+    context, margin = 16, 0
 
     def phases(self):
         return []
@@ -53,6 +53,21 @@ class Toy(Cascade):
     def tell(self, level, codes):
         rows = F.pad(codes[:, None].float() / 8 - 1, (BEFORE, AFTER))
         return {"codes": Track(self.modulators[level - 1](rows), 1.0)}
+
+
+class Blurred(Toy):
+    """Codes are means that reach one code's samples beyond their own on either side."""
+
+    @property
+    def margin(self):
+        return sum(HOP**number for number in range(1, len(self.own)))
+
+    def read(self, x):
+        found = [self.levels[-1].symbols(x)]
+        for level in reversed(self.levels[:-1]):
+            x = F.avg_pool1d(x, 3 * HOP, HOP, HOP)
+            found.insert(0, level.symbols(x))
+        return found
 
 
 def engine_of(cascade, backend="torch"):

@@ -163,6 +163,22 @@ def state_of(module):
     return {name: value.clone() for name, value in module.state_dict().items()}
 
 
+def test_codes_of_every_level_hear_the_margin_and_nothing_beyond():
+    model = hierarchy([2, 2], [3], [2], codes=64)
+    # By hand: encoders hear 3, 2 and 1 of their symbols beyond a code, of 1, 4 and 12 samples.
+    assert model.margin == 3 + 2 * 4 + 12
+    x, at = sound(8, 20 * model.hop), 10 * model.hop
+    beyond = x.clone()
+    beyond[..., at + model.hop + model.margin :] *= -1
+    beyond[..., : at - model.margin] *= -1
+
+    for one, other in zip(model.read(x), model.read(beyond), strict=True):
+        step = x.shape[-1] // one.shape[1]
+        own = slice(at // step, (at + model.hop) // step)
+        assert torch.equal(one[:, own], other[:, own])
+        assert not torch.equal(one, other)
+
+
 def test_levels_below_stand_still_to_the_last_buffer():
     learner = learner_of(hierarchy([2], [2]))
     batch = {"audio": sound(2, 256), "context": 64}

@@ -136,6 +136,19 @@ def test_a_decoder_reaches_no_farther_than_it_says(model, rate):
     assert changed.max() - changed.min() > (2 * coder.reach - 6) * coder.hop
 
 
+@pytest.mark.parametrize("rate", [0, 1])
+def test_a_code_hears_the_margin_and_nothing_beyond(model, rate):
+    coder = model.coders[rate]
+    at = -(-coder.margin // coder.hop)
+    x = torch.randn(1, 1, (2 * at + 1) * coder.hop, generator=seeded(0), requires_grad=True)
+
+    coder.encoder(x)[:, :, at].sum().backward()
+
+    heard = x.grad[0, 0].nonzero()[:, 0]
+    assert heard.min() == at * coder.hop - coder.margin
+    assert heard.max() == (at + 1) * coder.hop - 1 + coder.margin
+
+
 def test_a_stream_is_the_sample_with_the_same_seed(model):
     drawn = model.sample(2, 200, generator=seeded(3))
     stream = model.stream(2, generator=seeded(3))

@@ -150,6 +150,26 @@ def test_a_code_reaches_as_far_as_the_modulator_says(layers):
     assert heard.min() == 8 * moved.min()
 
 
+@pytest.mark.parametrize(
+    ("strides", "layers", "left", "right"),
+    [((2, 2, 2), 0, 7, 7), ((3,), 0, 1, 2), ((4, 3), 2, 54, 58), ((1, 2), 1, 3, 4)],
+)
+def test_a_code_hears_the_margin_and_nothing_beyond(strides, layers, left, right):
+    torch.manual_seed(0)
+    model = registry.build("vqvae", "tiny", strides=list(strides), residual_layers=layers)
+    for parameter in model.parameters():
+        parameter.data.abs_()  # so that no rectifier closes
+    hop, at = model.hop, -(-model.margin // model.hop) + 1
+    x = torch.full((1, (2 * at + 1) * hop), 255.0, requires_grad=True)
+
+    model.encoder(x)[0, 0, at].backward()
+
+    heard = x.grad[0].nonzero()[:, 0]
+    assert heard.min() == at * hop - left
+    assert heard.max() == (at + 1) * hop - 1 + right
+    assert model.margin == max(left, right)
+
+
 def test_the_loss_is_the_bound_for_each_sample():
     model = build()
     x = examples(model)
@@ -250,7 +270,7 @@ def test_tools_draw_what_the_model_draws():
     assert torch.equal(drawn.audio, model.sample(2, 60, generator=seeded_rows(0, 2)))
     assert torch.equal(drawn.audio[:1], model.sample(1, 60, generator=seeded_rows(0, 1)))
     assert drawn.log_prob is None
-    with pytest.raises(ConfigError, match="no prompt"):
+    with pytest.raises(ConfigError, match="codes of VQVAE are drawn at random: it takes no prompt"):
         draw_samples(model, 2, 60, prompt=examples(model))
 
 

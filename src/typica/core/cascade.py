@@ -59,6 +59,14 @@ class Cascade(StreamingModel):
         """Samples that a symbol of the highest level stands for."""
         return self.frame * math.prod(told.hop for told in self.telling)
 
+    @property
+    @abstractmethod
+    def margin(self) -> int:
+        """Samples on either side of those that a symbol stands for that may change it.
+
+        As `read` tells it, on any level.
+        """
+
     @abstractmethod
     def read(self, x: Tensor) -> list[Tensor]:
         """Return the symbols of every level, (batch, length), highest first.

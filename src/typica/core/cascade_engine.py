@@ -6,7 +6,7 @@ is that under its past and the codes above it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from typica.core.cascade import Cascade
+from typica.core.cascade_reading import readings
 from typica.core.condition import Condition
 from typica.core.engine import Draws, Engine, EngineState, check_draw, check_generators
 from typica.core.engine_state import Saved, model_digest
@@ -149,15 +150,48 @@ class CascadeEngine(Engine):
         return distribution, self._state([*upper, lowest])
 
     def follow(self, symbols: Tensor, state: EngineState) -> tuple[Distribution, EngineState]:
-        """See `Engine.follow`; the codes are those that the symbols themselves are given.
+        """See `Engine.follow`; the codes are those that the symbols alone are given.
 
-        Codes begin anew with them: those that were drawn beyond are forgotten.
+        Codes begin anew with them: those that were drawn beyond are forgotten. Of what follows the
+        symbols nothing is known: a recording is gone along by `follow_in_parts`.
         """
         assert isinstance(state, CascadeState)
         x = self.model.render(symbols.to(self.device))
         with torch.no_grad():
             heard = self.cascade.read(F.pad(x, (0, -x.shape[-1] % self.cascade.hop)))
         return self.along([*heard[:-1], symbols], state)
+
+    def follow_in_parts(
+        self, symbols: Tensor, state: EngineState, length: int
+    ) -> Iterator[tuple[Tensor, Distribution]]:
+        """See `Engine.follow_in_parts`; the codes are those of all symbols together."""
+        assert isinstance(state, CascadeState)
+        symbols = symbols.to(self.device)
+        if len(self.engines) == 1:
+            yield from self.engines[0].follow_in_parts(symbols, state.levels[0].state, length)
+            return
+        parts = symbols.split(length, 1)
+        told = self.along_in_parts(symbols, self.model.render, state, length)
+        for part, (_, distribution) in zip(parts, told, strict=True):
+            yield part, distribution
+
+    def along_in_parts(
+        self,
+        symbols: Tensor,
+        render: Callable[[Tensor], Tensor],
+        state: CascadeState,
+        length: int,
+    ) -> Iterator[tuple[Tensor, Distribution]]:
+        """Yield the lowest level's symbols of each part, and its distributions; see `readings`."""
+        number = len(self.engines) - 1
+        engine, level = self.engines[-1], self._forget(number, state.levels[-1])
+        inner = level.state
+        for part in readings(self.cascade, symbols, render, length, level.codes):
+            with torch.no_grad():
+                condition = self.cascade.tell(number, part.codes)
+            inner = tell(engine, inner, condition, part.past)
+            distribution, inner = engine.follow(part.own, inner)
+            yield part.own, distribution
 
     def along(
         self, heard: Sequence[Tensor], state: CascadeState

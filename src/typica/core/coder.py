@@ -32,6 +32,11 @@ class Coder(ABC):
     def hop(self) -> int:
         """Samples a code."""
 
+    @property
+    @abstractmethod
+    def margin(self) -> int:
+        """Samples on either side of those that a code stands for that may change it."""
+
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
         """Return the codes of examples of any length, int64 (batch, frames); always the same."""
@@ -121,6 +126,11 @@ class DiscreteAutoencoder(ExplicitModel, Coder):
         self, count: int, frames: int, condition: Condition | None = None
     ) -> Condition:
         """Return what the decoder is told where codes are withheld: zeros in their place."""
+
+    @property
+    def rate_bits(self) -> float:
+        """What codes cost under the uniform prior, in bits a sample."""
+        return math.log2(self.codes) / self.hop
 
     def likelihood(self, x: Tensor, codes: Tensor, condition: Condition | None = None) -> Tensor:
         """Return log p(x | h) of codes h (batch, frames), in nats, (batch,)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -164,6 +164,23 @@ class Engine(ABC):
             The distributions of these symbols, each given all before it, batch shape
             (count, length), and the state behind them.
         """
+
+    def follow_in_parts(
+        self, symbols: Tensor, state: EngineState, length: int
+    ) -> Iterator[tuple[Tensor, Distribution]]:
+        """Go along a recording part by part, so that memory is bounded by that of a part.
+
+        Args:
+            symbols: All of it, (count, time).
+            state: Where it follows on.
+            length: Symbols of a part; the last may be shorter.
+
+        Yields:
+            A part and the distributions of its symbols; these are the same for any `length`.
+        """
+        for part in symbols.split(length, 1):
+            distribution, state = self.follow(part, state)
+            yield part, distribution
 
     @abstractmethod
     def draw(

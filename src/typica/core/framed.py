@@ -18,7 +18,7 @@ from typica.core.cascade_engine import CascadeEngine
 from typica.core.condition import Condition
 from typica.core.engine import Draws, Engine, EngineState, StepEngine, check_draw, check_generators
 from typica.core.engine_state import Saved, model_digest
-from typica.core.errors import RunError, ShapeError
+from typica.core.errors import ConfigError, RunError, ShapeError
 from typica.core.model import StreamingModel
 from typica.core.randomness import Randomness
 from typica.core.spread import spread as spread_of
@@ -235,9 +235,27 @@ class FramedEngine(Engine):
         with torch.no_grad():
             heard = self.framed.tokens.read(whole)
         distribution, inner = self.codes.along(heard, cast(Any, state.inner))
-        columns = distribution.log_prob(heard[-1]), *spread_of(distribution)
-        nats = (self._over_samples(one)[:, : x.shape[-1]] for one in columns)
-        return Accounted(*nats), self._behind(x, heard[-1], inner)
+        accounted = self._accounted(heard[-1], distribution, x.shape[-1])
+        return accounted, self._behind(x, heard[-1], inner)
+
+    def follow_in_parts(
+        self, symbols: Tensor, state: EngineState, length: int
+    ) -> Iterator[tuple[Tensor, Distribution]]:
+        """See `Engine.follow_in_parts`; the codes are those of all symbols together.
+
+        Raises:
+            ConfigError: A part does not hold whole frames.
+        """
+        assert isinstance(state, FramedState)
+        if length % self.framed.frame:
+            raise ConfigError(
+                f"parts must hold whole frames of {self.framed.frame} samples, got {length}"
+            )
+        symbols = symbols.to(self.device)
+        render = self.framed.render
+        heard = self.codes.along_in_parts(symbols, render, cast(Any, state.inner), length)
+        for part, (codes, distribution) in zip(symbols.split(length, 1), heard, strict=True):
+            yield part, self._accounted(codes, distribution, part.shape[1])
 
     def draw(
         self,
@@ -324,6 +342,11 @@ class FramedEngine(Engine):
             past=kept,
             ready=Ready(*ready),
         )
+
+    def _accounted(self, codes: Tensor, distribution: Distribution, length: int) -> Accounted:
+        """Return what stands for the distributions of so many samples of codes."""
+        columns = distribution.log_prob(codes), *spread_of(distribution)
+        return Accounted(*(self._over_samples(one)[:, :length] for one in columns))
 
     def _over_samples(self, nats: Tensor) -> Tensor:
         """Spread nats of codes (count, frames) evenly over their samples."""

@@ -6,10 +6,12 @@ import torch
 
 from typica.core import registry
 from typica.core.condition import Track
+from typica.core.drawable import steps_of
 from typica.core.engine import StepEngine
 from typica.core.errors import DataError
 from typica.core.randomness import seeded
 from typica.typicality.martingale import martingale_score
+from typica.typicality.monitor import hearing
 from typica.typicality.monitor.grid import Grid
 from typica.typicality.monitor.hearing import BLOCK_TICKS, hear, hear_all, hear_draws
 
@@ -38,6 +40,21 @@ def test_sums_are_those_of_the_martingale_test_whatever_the_blocks():
     assert excess == pytest.approx(expected.excess.item(), rel=1e-4, abs=1e-2)
     assert variance == pytest.approx(expected.variance.item(), rel=1e-4)
     assert entropy == pytest.approx(expected.entropy.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["hierarchical_wavenet", "bit_depth", "jukebox"])
+def test_all_parts_of_a_recording_are_heard_as_the_whole(name, monkeypatch):
+    torch.manual_seed(0)
+    model = registry.build(name, "tiny")
+    for parameter in model.parameters():
+        parameter.data += 0.3 * torch.randn(parameter.shape)
+    engine, audio = steps_of(model.eval()), sound(2 * BLOCK_TICKS + 3).clamp(-1, 1)
+    parts = hear(engine, audio, GRID).totals
+    monkeypatch.setattr(hearing, "BLOCK_TICKS", 1000)
+
+    whole = hear(engine, audio, GRID).totals
+
+    np.testing.assert_allclose(parts, whole, rtol=1e-3, atol=1e-2)
 
 
 def test_a_rest_of_a_tick_is_left_out_and_a_shorter_recording_is_none():

@@ -104,6 +104,11 @@ class BitDepth(Cascade, ExplicitModel):
         return [Told(1, self.teller.reach, self.teller.reach, self.config.block)]
 
     @property
+    def margin(self) -> int:
+        """See `Cascade.margin`: bits are of their own sample."""
+        return 0
+
+    @property
     def context(self) -> int:
         """See `Model.context`: of the longer of the two receptive fields."""
         return max(level.context for level in self.levels)

@@ -88,6 +88,11 @@ class HierarchicalWaveNet(Cascade, ExplicitModel):
         return [Told(one.hop, one.reach, one.reach, self.config.block) for one in coders]
 
     @property
+    def margin(self) -> int:
+        """See `Cascade.margin`: that of the highest codes, which hear those below."""
+        return sum(hop * coder.margin for hop, coder in zip(self.hops, self.coders, strict=False))
+
+    @property
     def receptive_fields(self) -> list[int]:
         """Samples of the past that each level depends on, from the sound upwards.
 

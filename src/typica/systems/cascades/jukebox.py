@@ -171,6 +171,7 @@ class Autoencoder(nn.Module):
     Attributes:
         hop: Samples a code.
         reach: Codes on either side of a place that change the sound there.
+        margin: Samples on either side of those that a code stands for that may change it.
     """
 
     def __init__(self, config: JukeboxConfig, halvings: int) -> None:
@@ -194,6 +195,7 @@ class Autoencoder(nn.Module):
             restart_below=config.restart_below,
         )
         self.reach = _reach(sum(layers), halvings)
+        self.margin = _margin(sum(layers), halvings)
 
     def encode(self, x: Tensor) -> Tensor:
         """Return codes (batch, frames) of audio (batch, 1, time), followed by silence if need be.
@@ -275,6 +277,11 @@ class Tokens(Cascade):
     def frame(self) -> int:
         """See `Cascade.frame`."""
         return self._coders[0].hop
+
+    @property
+    def margin(self) -> int:
+        """See `Cascade.margin`."""
+        return max(coder.margin for coder in self._coders)
 
     def read(self, x: Tensor) -> list[Tensor]:
         """See `Cascade.read`; examples are audio, whose codes the autoencoders tell."""
@@ -394,3 +401,11 @@ def _reach(dilations: int, halvings: int) -> int:
     for halving in range(halvings):
         codes += (dilations + 1) / (1 << halving)
     return math.ceil(codes) + 1
+
+
+def _margin(dilations: int, halvings: int) -> int:
+    """Return the samples on either side of a code's own that change what an encoder says of it."""
+    beyond = 1  # codes, for the last convolution; then what is beyond at each rate above
+    for _ in range(halvings):
+        beyond = 2 * (beyond + dilations) + 1
+    return beyond

@@ -152,6 +152,11 @@ class VQVAE(DiscreteAutoencoder):
         return self.config.hop
 
     @property
+    def margin(self) -> int:
+        """See `Coder.margin`."""
+        return self.encoder.margin
+
+    @property
     def reach(self) -> int:
         """See `DiscreteAutoencoder.reach`; frames may be upsampled along lines to the next."""
         return self.modulator.reach + 1
@@ -256,7 +261,11 @@ def decoder(config: VQVAEConfig) -> AutoregressiveModel:
 
 
 class Encoder(nn.Module):
-    """From symbols (batch, time) to vectors (batch, outputs, time / hop)."""
+    """From symbols (batch, time) to vectors (batch, outputs, time / hop).
+
+    Attributes:
+        margin: Symbols on either side of those of a vector that change it.
+    """
 
     def __init__(self, config: VQVAEConfig, outputs: int) -> None:
         super().__init__()
@@ -275,6 +284,7 @@ class Encoder(nn.Module):
             )
         )
         self.last = nn.Conv1d(config.channels, outputs, 1)
+        self.margin = _margin(config)
         self.normalise = config.normalise
         self._begin()
 
@@ -307,6 +317,14 @@ class Encoder(nn.Module):
         if symbols.is_floating_point():  # amplitudes, of a decoder without levels
             return symbols[:, None].to(weight)
         return (2 * symbols[:, None] / (self.levels - 1) - 1).to(weight)
+
+
+def _margin(config: VQVAEConfig) -> int:
+    """Return the symbols on either side of a code's own that its encoder hears."""
+    beyond = sum(3**layer for layer in range(config.residual_layers))
+    for stride in reversed(config.strides):
+        beyond = beyond * stride + stride - stride // 2
+    return beyond
 
 
 class Modulator(nn.Module):

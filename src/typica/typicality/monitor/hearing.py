@@ -76,8 +76,9 @@ def hear(engine: Engine, audio: Tensor, grid: Grid, condition: Condition | None 
     symbols = symbols[:, : symbols.shape[1] // grid.tick * grid.tick]
     state, ear = engine.start(1, condition=condition), Ear.fresh(grid)
     heard = [Heard(np.zeros((0, 3)), Frames.none())]
-    for block in symbols.split(BLOCK_TICKS * grid.tick, 1) if symbols.numel() else ():
-        distribution, state = engine.follow(block, state)
+    if not symbols.numel():
+        return heard[0]
+    for block, distribution in engine.follow_in_parts(symbols, state, BLOCK_TICKS * grid.tick):
         surprisal, *spread = (one[0].cpu().double().numpy() for one in measure(distribution, block))
         frames, ear = ear.hear(as_mono(model.render(block)))
         heard.append(Heard(tick_totals(Steps(-surprisal, *spread), grid), frames))
