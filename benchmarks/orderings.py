@@ -73,12 +73,8 @@ def digits(seed: int) -> tuple[Tensor, Tensor]:
 
 def trained(name: str, train: Tensor, options: argparse.Namespace) -> tuple[ExplicitModel, float]:
     """Return a model of the training digits, and the processor's seconds."""
-    settings, system = dict(ROWS[name]), "pixelcnn" if name == "pixelcnn" else "subscale"
+    settings, system = ROWS[name], "pixelcnn" if name == "pixelcnn" else "subscale"
     side = settings.get("factor", 1)
-    if system == "subscale":
-        decoder = registry.preset("subscale", "small")["model"]["decoder"]
-        positions = max(2, VALUES // side**2)
-        settings["decoder"] = decoder | {"positions": positions, "stride": max(1, 8 // side)}
     with seeded_globally(options.seed):
         model = registry.build(system, "small", levels=LEVELS, **settings)
     began = time.process_time()

@@ -15,10 +15,8 @@ from typica.core.randomness import seeded
 from typica.images.ordering import Ordering
 from typica.training.fit import fit
 
-ATTENTION = {"system": "sparse_transformer", "pattern": "dense", "positions": 32, "stride": 4}
-ATTENTION |= {"layers": 1, "width": 8, "heads": 2, "hidden": 1, "recompute": False}
-WAVENET = {"system": "wavenet", "stacks": 1, "layers": 4, "channels": 8, "gate": 8, "skip": 8}
-WAVENET |= {"head": [8]}
+DECODER = {"attention": 1, "attention_width": 8, "heads": 2, "layers": 1, "features": 12}
+STACKS = {"attention": 0, "layers": 3}
 
 CONFIGURATIONS = [
     {},
@@ -26,8 +24,9 @@ CONFIGURATIONS = [
     {"factor": 4},
     {"first_bits": 1},
     {"first_bits": 2, "apart": True, "labels": 2},
-    {"decoder": WAVENET, "apart": True, "labels": 3},
-    {"decoder": WAVENET, "first_bits": 1, "factor": 1},
+    STACKS | {"apart": True, "labels": 3},
+    STACKS | {"first_bits": 1, "factor": 1, "first_kernel": 5},
+    {"attention": 2, "layers": 2, "factor": 1, "kernel": 5},
     {"channels": 3, "first_bits": 1, "height": 2},
 ]
 
@@ -35,8 +34,8 @@ CONFIGURATIONS = [
 def build(seed=0, scale=0.3, **settings):
     """Return a tiny network whose every parameter matters, in double precision."""
     torch.manual_seed(seed)
-    size = {"channels": 1, "height": 4, "width": 4, "levels": 6, "factor": 2, "decoder": ATTENTION}
-    size |= {"told_channels": 8, "blocks": 2}
+    size = {"channels": 1, "height": 4, "width": 4, "levels": 6, "factor": 2, "first_kernel": 3}
+    size |= DECODER | {"told_channels": 8, "blocks": 2}
     model = registry.from_settings("subscale", size | settings).double().eval()
     for parameter in model.parameters():
         parameter.data += scale * torch.randn(parameter.shape)
@@ -154,8 +153,8 @@ def test_slices_differ_by_more_than_where_their_neighbours_are():
     embedder.read.weight.data.zero_()
     told = embedder(blank, torch.arange(4))
     assert len({tuple(row.flatten().tolist()) for row in told}) == 4
-    # And symbols of one slice by their row, column and channel.
-    assert len({tuple(symbol.tolist()) for symbol in told[0].t()}) == 12
+    # And pixels of one slice by their row and column.
+    assert len({tuple(pixel.tolist()) for pixel in told[0].flatten(1).t()}) == 4
 
 
 @pytest.mark.parametrize(
@@ -167,7 +166,7 @@ def test_slices_differ_by_more_than_where_their_neighbours_are():
         {"levels": 4, "first_bits": 2},
         {"levels": 3, "first_bits": 1},
         {"levels": 5, "first_bits": 1},
-        {"levels": 5, "first_bits": 2, "decoder": WAVENET},
+        {"levels": 5, "first_bits": 2} | STACKS,
         {"levels": 3, "factor": 1},
         {"levels": 2, "channels": 3, "first_bits": 1, "factor": 1, "height": 1},
         {"levels": 3, "channels": 3, "first_bits": 1, "factor": 1, "height": 1},
@@ -271,6 +270,33 @@ def test_slices_of_the_loss_are_drawn_alike_and_for_each_image():
     assert (counts[1:] - 1000).abs().max() < 120
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_attention_reaches_what_convolutions_do_not(channels):
+    size = {"channels": channels, "height": 1, "width": 10, "factor": 1, "layers": 1}
+    far = [dependence(build(attention=layers, **size))[-1, 0] for layers in (0, 1)]
+    assert far == [False, True]
+
+
+def test_what_is_told_of_a_pixel_reaches_attention_and_both_stacks():
+    model = build(height=8, width=8)
+    decoder, head = model.stages[0].decoder, model.stages[0].head
+
+    def features(told):
+        return decoder.follow(head, torch.zeros(1, 16).long(), decoder.start(told))[0].values[0]
+
+    told = torch.zeros(1, 8, 4, 4).double()
+    other = told.clone()
+    other[..., 1, 1] = 1
+    changed = (features(told) != features(other)).any(-1).view(4, 4)
+    # The attention of all that follow hears of it, and nothing that comes before.
+    assert torch.equal(changed.flatten(), torch.arange(16) >= 5)
+    for block in decoder.blocks:
+        block.attention.write.weight.data.zero_()
+    changed = (features(told) != features(other)).any(-1).view(4, 4)
+    assert changed.sum() == 1
+    assert changed[1, 1]
+
+
 def test_classes_differ_in_every_slice_and_part():
     model = build(labels=3, first_bits=1)
     prices = model.slice_log_probs(noise(model).expand(3, -1, -1, -1), told(model, 3))
@@ -327,9 +353,12 @@ def test_a_small_image_that_is_given_is_drawn_larger(tmp_path):
         ({"factor": 0}, "model.factor must be at least 1"),
         ({"first_bits": 4}, "model.first_bits must be at most 3 for 6 levels, got 4"),
         ({"factor": 1, "apart": True}, "model.apart needs model.factor of at least 2"),
-        ({"decoder": {"system": "pixelcnn"}}, "model.decoder.system=pixelcnn will not do there"),
-        ({"decoder": {"system": "wavenett"}}, "did you mean 'wavenet'"),
-        ({"decoder": WAVENET | {"bits": 2}}, "model.decoder.bits follows from other settings"),
+        ({"kernel": 4}, "model.kernel must be 3, 5, 7, ..., got 4"),
+        ({"first_kernel": 1}, "model.first_kernel must be 3, 5, 7"),
+        ({"dropout": 1.0}, "model.dropout must be from 0 to below 1"),
+        ({"channels": 3, "features": 4}, "model.features must be a multiple of 3"),
+        ({"heads": 3}, "model.attention_width must be a multiple of model.heads=3, got 8"),
+        ({"attention": -1}, "model.attention must not be below 0"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(settings, sentence):
@@ -345,8 +374,6 @@ def test_images_and_outputs_that_cannot_be_are_refused():
         model.log_prob(torch.full((1, 1, 4, 4), 6))
     with pytest.raises(ShapeError, match="an image has 16 symbols"):
         model.sample(1, 17)
-    with pytest.raises(ConfigError, match="model.decoder.output must be categorical"):
-        build(decoder=WAVENET | {"output": "logistics"}).log_prob(noise(model))
 
 
 @pytest.fixture(scope="module")
@@ -376,8 +403,7 @@ def bits_of_slices(model, images):
 def test_it_learns_digits_slice_by_slice(digits):
     train, test = digits
     torch.manual_seed(0)
-    decoder = registry.preset("subscale", "small")["model"]["decoder"] | {"layers": 1, "width": 24}
-    size = {"told_channels": 24, "blocks": 2, "decoder": decoder | {"dropout": 0.0}}
+    size = {"told_channels": 24, "blocks": 2, "attention": 1, "layers": 2, "dropout": 0.0}
     model = registry.build("subscale", "small", **size)
 
     model = fit(model, {"image": train}, steps=150, batch=64, learning_rate=2e-2)

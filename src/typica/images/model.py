@@ -50,6 +50,29 @@ class ImageConfig(Config):
                     f" got {getattr(self, name)}"
                 )
 
+    def check_kernels(self, *names: str) -> None:
+        """Refuse sizes of masked convolutions that have no centre, or see nothing else.
+
+        Raises:
+            ConfigError: One is.
+        """
+        for name in names:
+            if getattr(self, name) < 3 or getattr(self, name) % 2 == 0:
+                raise ConfigError(f"model.{name} must be 3, 5, 7, ..., got {getattr(self, name)}")
+
+    def check_features(self, shares: int) -> None:
+        """Refuse `features` that cannot be shared out among channels.
+
+        Raises:
+            ConfigError: They cannot.
+        """
+        features = getattr(self, "features", 0)
+        if features % shares:
+            raise ConfigError(
+                f"model.features must be a multiple of {shares}, a share for each channel,"
+                f" got {features}"
+            )
+
 
 class ImageModel(Model):
     """A model of images of one size, levels (batch, channels, height, width)."""

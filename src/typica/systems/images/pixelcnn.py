@@ -71,16 +71,10 @@ class PixelCNNConfig(ImageConfig):
         super().__post_init__()
         self.check_at_least(1, "layers", "features", "components")
         self.check_at_least(0, "labels")
-        for name in ("kernel", "first_kernel"):
-            if getattr(self, name) < 3 or getattr(self, name) % 2 == 0:
-                raise ConfigError(f"model.{name} must be 3, 5, 7, ..., got {getattr(self, name)}")
+        self.check_kernels("kernel", "first_kernel")
+        self.check_features(self.groups)
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"model.dropout must be from 0 to below 1, got {self.dropout}")
-        if self.features % self.groups:
-            raise ConfigError(
-                f"model.features must be a multiple of {self.groups}, a share for each channel,"
-                f" got {self.features}"
-            )
 
     @property
     def groups(self) -> int:

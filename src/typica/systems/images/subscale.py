@@ -1,40 +1,41 @@
-"""Subscale pixel network: images in interleaved slices, and their bits in two parts, by any system.
+"""Subscale pixel network: images in interleaved slices, and their bits in two parts.
 
 Source: Menick and Kalchbrenner, 2018, https://arxiv.org/abs/1812.01608. A network that sees all of
 the earlier slices, those right of and below a pixel among them, tells a decoder what it needs to
-draw the next slice; the decoder itself reads that slice alone. With `apart` the first slice, a
-small image, has networks of its own (size upscaling); with `first_bits` the other bits of all
-pixels come last and have their own (depth upscaling). Nothing is left out of the sum, so the
-likelihood is exact.
-Departs from it: the decoder is any system that models codes and is told frames, in place of
-attention followed by a gated PixelCNN; slices are placed by what pixels they hold relative to the
-one that is drawn, so that places in the network's input are pixels at fixed distances.
+draw the next slice; the decoder reads that slice alone, by attention over its pixels and then by a
+gated PixelCNN. With `apart` the first slice, a small image, has networks of its own (size
+upscaling); with `first_bits` the other bits of all pixels come last and have their own (depth
+upscaling). Nothing is left out of the sum, so the likelihood is exact.
+Departs from it: slices are placed by what pixels they hold relative to the one that is drawn, so
+that places in the network's input are pixels at fixed distances; attention is over pixels, whose
+channels follow one another within the PixelCNN; what is known of other slices is told to both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributions import Categorical, Distribution
+from torch.distributions import Distribution
 
-from typica.core import registry
-from typica.core.condition import Condition, Need, Track, check_condition
+from typica.core.condition import Condition, Need, check_condition
 from typica.core.errors import ConfigError, ShapeError
 from typica.core.model import AutoregressiveModel
 from typica.core.phase import Batch, Phase
-from typica.core.telling import RetoldModel
 from typica.images.model import ImageConfig, ImageModel
 from typica.images.ordering import Ordering, join_bits, split_bits
 from typica.layers.distributions import Levels
+from typica.layers.pixel_stacks import LevelHead, PixelStacks, StacksMemory, StacksSize
+from typica.layers.raster import Piece, Raster, RasterNetwork, RasterState
+from typica.layers.sparse_attention import AttentionBlock, Cache
 
-TOLD = "slices"  # what a decoder calls what it is told
 MOST_LEVELS = 1 << 16
+HIDDEN = 4  # channels between the products of a layer of attention, in widths
 
 
 @dataclass(frozen=True)
@@ -46,26 +47,40 @@ class SubscaleConfig(ImageConfig):
         apart: Whether the first slice has networks of its own.
         first_bits: The most significant bits of a value, which come first; 0, or all that there
             are, for values as they are.
-        decoder: The system that draws a slice; each stage has one of this size.
-        told_channels: Width of what it is told.
+        told_channels: Width of what a decoder is told of earlier slices.
         blocks: Residual blocks of the network that tells it.
-        labels: Classes of the condition "label", of which the decoder is told; 0 for none.
+        attention: Layers of attention of a decoder; 0 for none.
+        attention_width: Channels of them.
+        heads: Heads of each.
+        layers: Gated layers that follow.
+        features: Width of a stack of them, a multiple of `channels`.
+        kernel: Rows and columns of their convolutions, counted as if they were not masked.
+        first_kernel: The same, of the first ones, which see the slice.
+        dropout: Share of each layer's features that training leaves out.
+        labels: Classes of the condition "label", of which decoders are told; 0 for none.
     """
 
     factor: int = 4
     apart: bool = False
     first_bits: int = 0
-    decoder: Mapping[str, Any] = field(
-        default_factory=lambda: {"system": "sparse_transformer", "pattern": "dense"}
-    )
     told_channels: int = 128
     blocks: int = 5
+    attention: int = 4
+    attention_width: int = 128
+    heads: int = 4
+    layers: int = 5
+    features: int = 126
+    kernel: int = 3
+    first_kernel: int = 5
+    dropout: float = 0.0
     labels: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.check_at_least(1, "factor", "told_channels")
-        self.check_at_least(0, "blocks", "first_bits", "labels")
+        self.check_at_least(1, "factor", "told_channels", "attention_width", "heads")
+        self.check_at_least(1, "layers", "features")
+        self.check_at_least(0, "blocks", "attention", "first_bits", "labels")
+        self._check_decoder()
         if self.levels > MOST_LEVELS:
             raise ConfigError(f"model.levels must be at most {MOST_LEVELS}, got {self.levels}")
         if self.first_bits > self.bits:
@@ -76,6 +91,17 @@ class SubscaleConfig(ImageConfig):
         if self.apart and self.factor == 1:
             raise ConfigError("model.apart needs model.factor of at least 2: there is one slice")
         Ordering(self.shape, self.factor)
+
+    def _check_decoder(self) -> None:
+        self.check_kernels("kernel", "first_kernel")
+        self.check_features(self.channels)
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"model.dropout must be from 0 to below 1, got {self.dropout}")
+        if self.attention_width % self.heads:
+            raise ConfigError(
+                f"model.attention_width must be a multiple of model.heads={self.heads}, "
+                f"got {self.attention_width}"
+            )
 
     @property
     def bits(self) -> int:
@@ -103,12 +129,12 @@ class SubscaleState(NamedTuple):
     Attributes:
         symbols: All symbols read, the one before the first included, (batch, read).
         label: Classes, (batch,), or None.
-        inner: State of the decoder in the slice under way; None before the first.
+        inner: Of the decoder in the slice under way; None before the first.
     """
 
     symbols: Tensor
     label: Tensor | None = None
-    inner: Any = None
+    inner: RasterState | None = None
 
 
 class Subscale(ImageModel, AutoregressiveModel):
@@ -146,7 +172,7 @@ class Subscale(ImageModel, AutoregressiveModel):
     @property
     def state_types(self) -> tuple[type, ...]:
         """See `AutoregressiveModel.state_types`."""
-        return SubscaleState, *self._all[0].decoder.state_types
+        return SubscaleState, RasterState, DecoderMemory, StacksMemory, Cache
 
     @property
     def initial(self) -> int:
@@ -202,8 +228,9 @@ class Subscale(ImageModel, AutoregressiveModel):
                 inner = self._enter(symbols[:, 1 : first + 1], first, state.label)
                 # What ended the slice before is told, and not read: a slice begins like an image.
                 read = F.pad(read[:, 1:], (1, 0))
-            distribution, inner = stage.decoder.advance(read, inner)
-            found.append(stage.log_probs(distribution, self._first(symbols, first, last)))
+            assert inner is not None  # the slice under way has been entered
+            log_probs, inner = stage.advance(read, inner, self._first(symbols, first, last))
+            found.append(log_probs)
         return Levels(torch.cat(found, 1)), SubscaleState(symbols, state.label, inner)
 
     def slice_log_probs(self, x: Tensor, condition: Condition | None = None) -> Tensor:
@@ -251,9 +278,8 @@ class Subscale(ImageModel, AutoregressiveModel):
         sliced = symbols.view(len(x), self.ordering.parts, -1, self.ordering.slice_length)
         own = sliced[rows, stage.part, target]
         inner = stage.start(self._parts(x), target, self._label(condition, len(x)))
-        distribution, _ = stage.decoder.advance(F.pad(own[:, :-1], (1, 0)), inner)
         first = sliced[rows, 0, target] if stage.part else None
-        log_probs = stage.log_probs(distribution, first)
+        log_probs, _ = stage.advance(F.pad(own[:, :-1], (1, 0)), inner, first)
         return log_probs.gather(-1, own[..., None])[..., 0].sum(-1)
 
     def likelihood_loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -277,7 +303,7 @@ class Subscale(ImageModel, AutoregressiveModel):
         part, number = divmod(rank // self.ordering.slice_length, self.config.factor**2)
         return next(one for one in self._all if one.part == part and number in one.numbers)
 
-    def _enter(self, known: Tensor, rank: int, label: Tensor | None) -> Any:
+    def _enter(self, known: Tensor, rank: int, label: Tensor | None) -> RasterState:
         """Return the decoder's state before a slice, of which the symbols before are known."""
         parts = self.ordering.restore(F.pad(known, (0, self.length - rank)))
         number = rank // self.ordering.slice_length % self.config.factor**2
@@ -308,25 +334,20 @@ class Stage(nn.Module):
     ) -> None:
         super().__init__()
         self.config, self.name, self.part, self.numbers = config, name, part, tuple(numbers)
-        bits = config.last_bits if part else config.bits - config.last_bits
-        own = {"quantiser": "codes", "bits": bits, "local": TOLD, "hop": 1}
-        own |= {"local_channels": config.told_channels, "upsampling": "repeat"}
-        own |= {"labels": config.labels}
-        kind, like = RetoldModel, "sparse_transformer"
-        self.decoder: AutoregressiveModel = registry.within(
-            config.decoder, "model.decoder", own, kind, like
-        )
+        most = config.most(part)
+        self.decoder = SliceDecoder(config, most + 1)
+        outputs = config.channels * (most + 1)
+        self.head = LevelHead(config.features, outputs, config.channels)
         self.embedder = SliceEmbedder(config, part)
-        most = config.most(0)
         if part:
             # Fewer follow the highest of the first bits where levels are no power of two.
-            whole = 1 << config.last_bits
-            counts = [whole] * most + [config.levels - most * whole]
+            counts = [most + 1] * config.most(0)
+            counts.append(config.levels - config.most(0) * (most + 1))
         else:
             counts = [most + 1]
         self.register_buffer("counts", torch.tensor(counts), persistent=False)
 
-    def start(self, parts: Tensor, target: Tensor, label: Tensor | None = None) -> Any:
+    def start(self, parts: Tensor, target: Tensor, label: Tensor | None = None) -> RasterState:
         """Return the decoder's state before a slice of each image.
 
         Args:
@@ -334,29 +355,120 @@ class Stage(nn.Module):
             target: The slices, (batch,).
             label: Classes of the images, (batch,), if the model is told any.
         """
-        told = {TOLD: Track(self.embedder(parts, target), 1.0)}
-        if label is not None:
-            told["label"] = Track(label)
-        return self.decoder.start(len(parts), told)
+        return self.decoder.start(self.embedder(parts, target), label)
 
-    def log_probs(self, distribution: Distribution, first: Tensor | None) -> Tensor:
-        """Return log-probabilities (batch, block, symbols) of what can be drawn; -inf of others.
+    def advance(
+        self, previous: Tensor, state: RasterState, first: Tensor | None
+    ) -> tuple[Tensor, RasterState]:
+        """Read symbols of a slice, and tell what follows each of them.
 
         Args:
-            distribution: Of the decoder's codes.
-            first: First bits of the values, where the others are drawn, (batch, block).
+            previous: Symbols (batch, block), of which the one before a slice is not looked at.
+            state: From `start` or from the last call.
+            first: First bits of the values that follow, where their others are drawn, (batch,
+                block).
 
-        Raises:
-            ConfigError: The decoder's output is not categorical.
+        Returns:
+            Log-probabilities (batch, block, symbols), -inf of what cannot be drawn, and the state.
         """
-        if not isinstance(distribution, Categorical):
-            raise ConfigError("model.decoder.output must be categorical: parts of levels are drawn")
-        logits = distribution.logits
-        counts = self.counts if first is None else self.counts[first]
-        codes = torch.arange(logits.shape[-1], device=logits.device)
-        logits = logits.masked_fill(codes >= counts[..., None], -torch.inf).log_softmax(-1)
-        most = 1 << max(self.config.last_bits, self.config.bits - self.config.last_bits)
-        return F.pad(logits, (0, most - logits.shape[-1]), value=-torch.inf)
+        outputs, state = self.decoder.follow(self.head, previous, state)
+        logits = outputs.of_levels(self.config.channels)
+        if first is not None:
+            codes = torch.arange(logits.shape[-1], device=logits.device)
+            logits = logits.masked_fill(codes >= self.counts[first][..., None], -torch.inf)
+        most = 1 + max(self.config.most(part) for part in range(self.config.ordering.parts))
+        log_probs = logits.log_softmax(-1)
+        return F.pad(log_probs, (0, most - logits.shape[-1]), value=-torch.inf), state
+
+
+class DecoderMemory(NamedTuple):
+    """What a decoder remembers of a slice.
+
+    Attributes:
+        told: What the attention is told of each pixel, (batch, pixels, attention_width).
+        caches: Of its layers.
+        stacks: Of the gated stacks.
+    """
+
+    told: Tensor
+    caches: tuple[Cache, ...]
+    stacks: StacksMemory
+
+
+class SliceDecoder(RasterNetwork):
+    """Causal attention over the pixels of a slice in raster order, then two gated stacks.
+
+    Args:
+        config: Of the model.
+        levels: That it draws.
+    """
+
+    def __init__(self, config: SubscaleConfig, levels: int) -> None:
+        raster = Raster(config.ordering.slice_shape, levels, config.first_kernel, config.channels)
+        super().__init__(raster)
+        width, heads = config.attention_width, config.heads
+        self.pixel = nn.Linear(raster.planes, width)
+        self.told = nn.Conv2d(config.told_channels, width, 1)
+        self.blocks = nn.ModuleList(
+            AttentionBlock(
+                *(width, heads, width // heads),
+                hidden=HIDDEN,
+                dropout=config.dropout,
+                kind="dense",
+                stride=raster.shape[1] * raster.shape[2],
+            )
+            for _ in range(config.attention)
+        )
+        self.norm = nn.LayerNorm(width)
+        size = StacksSize(
+            *(config.layers, config.features, config.kernel, config.dropout),
+            labels=config.labels,
+            local=config.told_channels,
+            heard=width,
+        )
+        self.stacks = PixelStacks(raster, size)
+
+    def start(self, told: Tensor, label: Tensor | None = None) -> RasterState:
+        """Return the state before a slice.
+
+        Args:
+            told: What is known of each pixel, (batch, told_channels, rows, columns).
+            label: Classes of the images, (batch,), if the model is told any.
+        """
+        count = len(told)
+        places = self.told(told).flatten(2).transpose(1, 2)
+        caches = tuple(cast(AttentionBlock, block).attention.blank(count) for block in self.blocks)
+        memory = DecoderMemory(places, caches, self.stacks.start(count, label, told))
+        return self.open(count, memory)
+
+    def enter(self, planes: Tensor, piece: Piece, memory: DecoderMemory) -> DecoderMemory:
+        """See `RasterNetwork.enter`."""
+        return memory._replace(stacks=self.stacks.enter(planes, piece, memory.stacks))
+
+    def read(
+        self, planes: Tensor, piece: Piece, memory: DecoderMemory
+    ) -> tuple[Tensor, DecoderMemory]:
+        """See `RasterNetwork.read`."""
+        heard, caches = self._attend(planes, piece, memory)
+        features, stacks = self.stacks.read(planes, piece, memory.stacks, heard)
+        return features, DecoderMemory(memory.told, caches, stacks)
+
+    def _attend(
+        self, planes: Tensor, piece: Piece, memory: DecoderMemory
+    ) -> tuple[Tensor, tuple[Cache, ...]]:
+        """Tell of each pixel what the attention finds in those before it, as an image."""
+        width, reach = self.raster.shape[2], self.raster.reach
+        rows, columns = piece.bottom - piece.top, piece.right - piece.left
+        # The pixel before the first of a row is the last of the row above.
+        pixels = planes[:, :, reach - 1 :, reach : reach + width].flatten(2).transpose(1, 2)
+        begin = width + piece.left - 1
+        x = self.pixel(pixels[:, begin : begin + rows * columns])
+        begin = piece.top * width + piece.left
+        x, caches = x + memory.told[:, begin : begin + rows * columns], []
+        for block, cache in zip(self.blocks, memory.caches, strict=True):
+            x, cache = block(x, cache)
+            caches.append(cache)
+        return self.norm(x).transpose(1, 2).unflatten(2, (rows, columns)), tuple(caches)
 
 
 class SliceEmbedder(nn.Module):
@@ -371,17 +483,16 @@ class SliceEmbedder(nn.Module):
     def __init__(self, config: SubscaleConfig, part: int) -> None:
         super().__init__()
         self.config, self.part, width = config, part, config.told_channels
-        channels, rows, columns = config.ordering.slice_shape
-        planes = (channels + 1) * (part + 1)
+        _, rows, columns = config.ordering.slice_shape
+        planes = (config.channels + 1) * (part + 1)
         self.read = nn.Conv2d(planes * config.factor**2, width, 3, padding=1)
-        self.blocks = nn.ModuleList(Residual(width) for _ in range(config.blocks))
+        self.blocks = nn.ModuleList(Residual(width, config.dropout) for _ in range(config.blocks))
         self.number = nn.Embedding(config.factor**2, width)
         self.row, self.column = nn.Embedding(rows, width), nn.Embedding(columns, width)
-        self.channel = nn.Embedding(channels, width)
         self.register_buffer("slice_of", config.ordering.slice_of(), persistent=False)
 
     def forward(self, parts: Tensor, target: Tensor) -> Tensor:
-        """From parts of levels and a slice of each image to (batch, told_channels, symbols)."""
+        """From parts of levels and a slice of each image to (batch, width, rows, columns)."""
         x = self.read(self.stack(parts, target))
         x = x + self.number(target)[..., None, None]
         for block in self.blocks:
@@ -389,8 +500,7 @@ class SliceEmbedder(nn.Module):
         row, column = self.row.weight, self.column.weight
         # The last row and column of blocks hold no pixel of the slice.
         x = x[:, :, : len(row), : len(column)]
-        x = x + row.t()[:, :, None] + column.t()[:, None]
-        return (x[..., None] + self.channel.weight.t()[:, None, None]).flatten(2)
+        return x + row.t()[:, :, None] + column.t()[:, None]
 
     def stack(self, parts: Tensor, target: Tensor) -> Tensor:
         """Gather what is known by its place relative to the pixel that is drawn.
@@ -425,14 +535,15 @@ class SliceEmbedder(nn.Module):
 class Residual(nn.Module):
     """Two convolutions, added to what they read."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 1)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Read (batch, width, rows, columns)."""
-        return x + self.second(F.relu(self.first(F.relu(x))))
+        return x + self.second(self.dropout(F.relu(self.first(F.relu(x)))))
 
 
 def stages_of(config: SubscaleConfig) -> Iterator[tuple[str, int, range]]:
