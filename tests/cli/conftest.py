@@ -27,6 +27,20 @@ def tunes(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def tones(tmp_path_factory):
+    """Six steady tones of a second each: the path of their corpus."""
+    from typica.data.folder import FolderSource
+    from typica.data.prepare import prepare
+
+    folder = tmp_path_factory.mktemp("tones")
+    time = np.arange(RATE) / RATE
+    for number in range(6):
+        soundfile.write(folder / f"{number}.wav", np.sin(2000 * (number + 1) * time) / 2, RATE)
+    place = tmp_path_factory.mktemp("corpora") / "tones"
+    return str(prepare(FolderSource(folder, "CC0-1.0"), place, rate=RATE, workers=1).path)
+
+
+@pytest.fixture(scope="session")
 def make_run(tmp_path_factory, tunes):
     """Write the folder of a run on the tunes, with the settings of its model."""
     from typica.core import registry

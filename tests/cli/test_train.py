@@ -8,28 +8,14 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 
 from typica.cli import main
 from typica.core.run import checkpoints
-from typica.data.folder import FolderSource
-from typica.data.prepare import prepare
 
 COMMAND = [sys.executable, "-c", "from typica.cli import main; main()"]
 CHANGES = ("data.crop=64", "data.batch=1", "training.log_every=5", "training.validate_seconds=0.05")
 SMALL = ["--preset", "tiny", *(word for change in CHANGES for word in ("--set", change))]
-
-
-@pytest.fixture(scope="module")
-def album(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("album")
-    for number in range(4):
-        times = np.arange(8000) / 8000
-        soundfile.write(folder / f"{number}.wav", np.sin(2000 * (number + 1) * times) / 2, 8000)
-    corpus = prepare(FolderSource(folder, "CC0-1.0"), folder / "album", rate=8000, workers=1)
-    return str(corpus.path)
 
 
 @pytest.fixture
@@ -44,8 +30,8 @@ def typica(*arguments):
     return ended.value.code or 0
 
 
-def train(album, *arguments):
-    return typica("train", "wavenet", "--data", album, *SMALL, *arguments)
+def train(tones, *arguments):
+    return typica("train", "wavenet", "--data", tones, *SMALL, *arguments)
 
 
 def until(condition):
@@ -59,10 +45,10 @@ def steps(folder):
     return [json.loads(x)["step"] for x in log.read_text().splitlines()] if log.exists() else []
 
 
-def test_training_leaves_a_run_that_can_be_loaded(album, runs, capsys):
+def test_training_leaves_a_run_that_can_be_loaded(tones, runs, capsys):
     import typica as package
 
-    status = train(album, "--steps", 10, "--name", "first")
+    status = train(tones, "--steps", 10, "--name", "first")
 
     words = capsys.readouterr()
     card = (runs / "first" / "card.md").read_text()
@@ -75,17 +61,17 @@ def test_training_leaves_a_run_that_can_be_loaded(album, runs, capsys):
     assert package.load(runs / "first").sample(0.01).shape == (1, 1, 80)
 
 
-def test_a_run_is_named_by_system_corpus_and_time(album, runs):
-    train(album, "--steps", 2)
+def test_a_run_is_named_by_system_corpus_and_time(tones, runs):
+    train(tones, "--steps", 2)
 
     (run,) = runs.iterdir()
-    assert run.name.startswith("wavenet-album-20")
+    assert run.name.startswith("wavenet-tones-20")
 
 
-def test_a_killed_and_interrupted_run_reaches_the_weights_of_an_unbroken_one(album, runs):
+def test_a_killed_and_interrupted_run_reaches_the_weights_of_an_unbroken_one(tones, runs):
     settings = [*SMALL, "--steps", "300", "--set", "training.checkpoint_every=20"]
-    command = [*COMMAND, "train", "wavenet", "--data", album, *settings, "--name", "broken"]
-    train(album, *settings, "--name", "unbroken")
+    command = [*COMMAND, "train", "wavenet", "--data", tones, *settings, "--name", "broken"]
+    train(tones, *settings, "--name", "unbroken")
     broken = runs / "broken"
 
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as first:
@@ -97,7 +83,7 @@ def test_a_killed_and_interrupted_run_reaches_the_weights_of_an_unbroken_one(alb
         second.send_signal(signal.SIGINT)
         words = second.communicate()[1]
     stopped_at = int(checkpoints(broken)[-1].name[5:])
-    status = train(album, *settings, "--name", "broken", "--resume")
+    status = train(tones, *settings, "--name", "broken", "--resume")
 
     assert second.returncode == 130
     assert f"going on after step {killed_at} of" in words
@@ -123,20 +109,20 @@ def test_a_killed_and_interrupted_run_reaches_the_weights_of_an_unbroken_one(alb
         ),
         (["--set", "model.chanels=9"], "there is no setting 'model.chanels': did you mean"),
         (["--set", "training.steps=many"], "training.steps must be a whole number; got 'many'"),
-        (["--set", "data.rate=16000"], "album is at 8000 Hz and these settings are made for"),
-        (["--set", "data.crop=90000"], "is longer than every recording of album"),
-        (["--set", "model.labels=3"], "must be told 'label' and album holds nothing besides"),
+        (["--set", "data.rate=16000"], "tones is at 8000 Hz and these settings are made for"),
+        (["--set", "data.crop=90000"], "is longer than every recording of tones"),
+        (["--set", "model.labels=3"], "must be told 'label' and tones holds nothing besides"),
         (["--set", "likelyhood.warmup=3"], "no table 'likelyhood': did you mean 'likelihood'?"),
         (["--device", "cuda:9"], "there is no device 'cuda:9' on this machine"),
         (["--machines", "2"], "--machines needs --rendezvous HOST:PORT"),
     ],
 )
-def test_bad_input_is_met_with_a_sentence(album, capsys, arguments, sentence):
+def test_bad_input_is_met_with_a_sentence(tones, capsys, arguments, sentence):
     if "first" in arguments or "fist" in arguments:
-        train(album, "--steps", 2, "--name", "first")
+        train(tones, "--steps", 2, "--name", "first")
         capsys.readouterr()
 
-    status = train(album, *arguments)
+    status = train(tones, *arguments)
 
     words = capsys.readouterr().err
     assert status == 2
@@ -144,49 +130,49 @@ def test_bad_input_is_met_with_a_sentence(album, capsys, arguments, sentence):
     assert "Traceback" not in words
 
 
-def test_a_finished_run_can_be_given_more_steps(album, runs, capsys):
-    train(album, "--steps", 2, "--name", "first")
+def test_a_finished_run_can_be_given_more_steps(tones, runs, capsys):
+    train(tones, "--steps", 2, "--name", "first")
 
-    status = train(album, "--name", "first", "--resume", "--steps", 4)
+    status = train(tones, "--name", "first", "--resume", "--steps", 4)
 
     assert status == 0
     assert "training.steps was 2 and is now 4" in capsys.readouterr().err
     assert checkpoints(runs / "first")[-1].name == "step-00000004"
 
 
-def test_a_run_that_was_stopped_just_before_its_end_is_ended(album, runs):
-    train(album, "--steps", 2, "--name", "first")
+def test_a_run_that_was_stopped_just_before_its_end_is_ended(tones, runs):
+    train(tones, "--steps", 2, "--name", "first")
     (runs / "first" / "weights.safetensors").unlink()
 
-    status = train(album, "--steps", 2, "--name", "first", "--resume")
+    status = train(tones, "--steps", 2, "--name", "first", "--resume")
 
     assert status == 0
     assert (runs / "first" / "weights.safetensors").is_file()
     assert [path.name for path in checkpoints(runs / "first")] == ["step-00000002"]
 
 
-def test_a_run_that_was_stopped_in_its_last_look_is_given_its_card(album, runs, monkeypatch):
+def test_a_run_that_was_stopped_in_its_last_look_is_given_its_card(tones, runs, monkeypatch):
     def press(_):
         raise KeyboardInterrupt
 
     card = runs / "first" / "card.md"
-    train(album, "--steps", 2, "--name", "first")
+    train(tones, "--steps", 2, "--name", "first")
     with monkeypatch.context() as patch:
         patch.setattr("typica.training.loop.Loop._judge", press)
-        stopped = train(album, "--steps", 4, "--name", "first", "--resume")
+        stopped = train(tones, "--steps", 4, "--name", "first", "--resume")
     is_stale = card.exists()
 
-    status = train(album, "--steps", 4, "--name", "first", "--resume")
+    status = train(tones, "--steps", 4, "--name", "first", "--resume")
 
     assert (stopped, is_stale, status) == (130, False, 0)
     assert "| training | 4 steps" in card.read_text()
     assert (runs / "first" / "weights.safetensors").is_file()
 
 
-def test_a_plan_is_told_in_words_and_for_programs(album, capsys):
-    typica("plan", "wavenet", "--data", album, *SMALL, "--set", "training.steps=1000")
+def test_a_plan_is_told_in_words_and_for_programs(tones, capsys):
+    typica("plan", "wavenet", "--data", tones, *SMALL, "--set", "training.steps=1000")
     words = capsys.readouterr().out
-    typica("plan", "wavenet", "--data", album, *SMALL, "--json")
+    typica("plan", "wavenet", "--data", tones, *SMALL, "--json")
     figures = json.loads(capsys.readouterr().out)
 
     assert "parameters  9,112" in words

@@ -7,28 +7,15 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import soundfile
 
 from typica.cli import main
 from typica.core.run import checkpoints
-from typica.data.folder import FolderSource
-from typica.data.prepare import prepare
 
 COMMAND = [sys.executable, "-c", "from typica.cli import main; main()"]
 CHANGES = ("data.crop=64", "data.parts=7", "data.batch=2", "training.validate_seconds=0.2")
 SMALL = ["--preset", "tiny", *(word for change in CHANGES for word in ("--set", change))]
-
-
-@pytest.fixture(scope="module")
-def album(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("album")
-    for number in range(6):
-        times = np.arange(8000) / 8000
-        soundfile.write(folder / f"{number}.wav", np.sin(2000 * (number + 1) * times) / 2, 8000)
-    corpus = prepare(FolderSource(folder, "CC0-1.0"), folder / "album", rate=8000, workers=1)
-    return str(corpus.path)
 
 
 @pytest.fixture
@@ -44,9 +31,9 @@ def typica(*arguments):
 
 
 def test_a_run_killed_in_the_middle_of_a_stretch_reaches_the_weights_of_an_unbroken_one(
-    album, runs
+    tones, runs
 ):
-    arguments = ["train", "samplernn", "--data", album, *SMALL, "--steps", "90"]
+    arguments = ["train", "samplernn", "--data", tones, *SMALL, "--steps", "90"]
     arguments += ["--set", "training.checkpoint_every=10"]
     broken = runs / "broken"
     typica(*arguments, "--name", "unbroken")
@@ -67,8 +54,8 @@ def test_a_run_killed_in_the_middle_of_a_stretch_reaches_the_weights_of_an_unbro
         assert ends[0].read_bytes() == ends[1].read_bytes()
 
 
-def test_a_run_can_be_sampled_streamed_and_evaluated(album, runs, tmp_path, capsys):
-    assert typica("train", "samplernn", "--data", album, *SMALL, "--steps", 10, "--name", "a") == 0
+def test_a_run_can_be_sampled_streamed_and_evaluated(tones, runs, tmp_path, capsys):
+    assert typica("train", "samplernn", "--data", tones, *SMALL, "--steps", 10, "--name", "a") == 0
     run = runs / "a"
     stream = tmp_path / "stream.wav"
 
@@ -92,14 +79,14 @@ def test_a_run_can_be_sampled_streamed_and_evaluated(album, runs, tmp_path, caps
         (
             "samplernn",
             "data.parts=200",
-            "200 parts of 64 samples are longer than every recording of album, whose longest has "
+            "200 parts of 64 samples are longer than every recording of tones, whose longest has "
             "8000: --set data.parts=125",
         ),
     ],
 )
-def test_parts_that_cannot_be_are_refused_in_a_sentence(album, capsys, system, change, sentence):
+def test_parts_that_cannot_be_are_refused_in_a_sentence(tones, capsys, system, change, sentence):
     changes = ["--set", "data.crop=64", "--set", change]
-    status = typica("train", system, "--data", album, "--preset", "tiny", *changes)
+    status = typica("train", system, "--data", tones, "--preset", "tiny", *changes)
 
     assert status == 2
     assert sentence in capsys.readouterr().err.replace("\n", " ")
