@@ -289,6 +289,10 @@ def test_what_cannot_be_explored_is_refused_with_a_sentence(explore, words):
         population(2, tuple(explore))
 
 
+def test_what_is_listed_twice_is_explored_once():
+    assert population(2, LISTED * 2).explored == LISTED
+
+
 def test_nothing_listed_explores_all_that_a_factor_changes():
     assert population(2, ()).explored == (
         *("likelihood.learning_rate", "likelihood.weight_decay"),
@@ -399,6 +403,69 @@ def test_a_killed_population_goes_on_to_the_same_history_and_weights(
     assert (tmp_path / "killed" / log).read_text() == (kept / log).read_text()
     steps = [path.name for path in (tmp_path / "killed").glob(members)]
     assert steps == ["step-00000006"] * 3
+
+
+def damage(folder, member, step):
+    """Change a byte of what a member was kept as after a step."""
+    path = folder / "members" / str(member) / "checkpoints" / f"step-{step:08d}"
+    (path / checkpoint.LIVE).write_bytes(b"x" + (path / checkpoint.LIVE).read_bytes()[1:])
+
+
+def test_a_damaged_member_is_said_and_the_others_are_not_thrown_away(corpus, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        evolve(job(corpus), SHORT, tmp_path, progress=CtrlC())
+    damage(tmp_path, 1, 2)
+    kept = sorted(tmp_path.rglob("*.*"))
+
+    with pytest.raises(RunError, match="no step of all members of .* is whole: --name another run"):
+        evolve(job(corpus), SHORT, tmp_path)
+
+    assert sorted(tmp_path.rglob("*.*")) == kept
+
+
+def test_a_longer_training_that_is_killed_at_its_end_is_ended_and_not_called_finished(
+    corpus, tmp_path, monkeypatch
+):
+    sizes = ("tiny", (*SETTINGS, "population.every=2"))
+    folder = train("vqvae", corpus.path, *sizes, name="run", steps=2, population=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "write_final", lambda *_: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            train("vqvae", corpus.path, name="run", resume=True, steps=4)
+
+    train("vqvae", corpus.path, name="run", resume=True)
+
+    looks = [json.loads(x) for x in (folder / "log" / "population.jsonl").read_text().splitlines()]
+    best = folder / "members" / str(looks[-1]["best"]) / "checkpoints" / "step-00000004"
+    own, expected = (load(path).model.state_dict() for path in (folder, best))
+    assert all(torch.equal(own[name], expected[name]) for name in own)
+    assert "4 steps" in (folder / "card.md").read_text()
+
+
+def test_rates_of_members_are_their_own_and_none_is_said_to_be_changed(corpus):
+    sizes = ("tiny", (*SETTINGS, "population.every=2"))
+    train("vqvae", corpus.path, *sizes, name="run", steps=2, population=2)
+    for setting in ("learning_rate=1e-4", "weight_decay=0.1"):
+        with pytest.raises(RunError, match=r"members .* have .* of their own: leave it out"):
+            train(
+                *("vqvae", corpus.path, None, [f"likelihood.{setting}"]),
+                **{"name": "run", "resume": True, "steps": 4},
+            )
+    explored = ["population.explore=[model.commitment]"]
+    train("vqvae", corpus.path, *sizes[:1], [*sizes[1], *explored], name="two", steps=2)
+
+
+def test_members_that_never_compete_are_spoken_of(corpus):
+    evolve(job(corpus), dataclasses.replace(SHORT, every=6), progress=(one := CtrlC()))
+    evolve(job(corpus), dataclasses.replace(SHORT, every=5), progress=(other := CtrlC()))
+    sentence = "members never take over one another: 6 steps end with the first look"
+    assert [sum(sentence in said for said in some.heard) for some in (one, other)] == [1, 0]
+
+
+def test_the_card_counts_the_examples_of_all_batches_of_a_step(corpus):
+    settings = (*SETTINGS, "training.accumulate=3")
+    folder = train("vqvae", corpus.path, "tiny", settings, name="run", steps=2, population=2)
+    assert "2 steps of 6 examples of 64 samples" in (folder / "card.md").read_text()
 
 
 class CtrlC(Progress):

@@ -18,7 +18,13 @@ from typica.training.card import CARD, write_card
 from typica.training.job import Job, check_example, describe
 from typica.training.launch import Machines, launch
 from typica.training.loop import Loop
-from typica.training.population import TABLE, check, evolve, refuse_processes
+from typica.training.population import (
+    TABLE,
+    check,
+    evolve,
+    refuse_changes,
+    refuse_processes,
+)
 from typica.training.processes import Processes, join, launched
 from typica.training.schedule import share_done
 from typica.training.selection import PopulationConfig
@@ -152,10 +158,12 @@ def _evolve(
 ) -> None:
     check(job, processes)  # before the folder is made
     config = job.config() | {TABLE: population.to_dict()}
+    refuse_changes(folder, before, config, job)
     _open(folder, config, before, processes, progress)
     evolved = evolve(job, population, folder, processes=processes, progress=progress)
     learner, draw = evolved.best
-    loop = Loop(learner, draw, job.settings.data.batch, folder, config, evolved.elapsed_s)
+    examples = job.settings.data.batch * job.settings.training.accumulate
+    loop = Loop(learner, draw, examples, folder, config, evolved.elapsed_s)
     loop.held_out_bits = evolved.bits
     write_card(folder, loop, config)
 

@@ -29,7 +29,7 @@ def explorable(learner: Learner) -> dict[str, float]:
 
 
 def chosen(learner: Learner, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the hyper-parameters that are named, or all that can be explored where none is.
+    """Return the hyper-parameters that are named, each once, or all there are if none is.
 
     Raises:
         ConfigError: One is unknown, cannot change in training, or is such that no factor moves it.
@@ -41,7 +41,7 @@ def chosen(learner: Learner, names: Sequence[str]) -> tuple[str, ...]:
                 f"population.explore: {name!r} cannot be explored, for it is unknown, fixed once "
                 f"a model is built, or 0: {did_you_mean(name, known)}"
             )
-    return tuple(names or known)
+    return tuple(dict.fromkeys(names or known))
 
 
 def value(learner: Learner, name: str) -> float:

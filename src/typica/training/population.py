@@ -24,8 +24,9 @@ from typica.core.randomness import seeded_globally
 from typica.core.run import CONFIG, WEIGHTS, checkpoints
 from typica.training import checkpoint
 from typica.training.card import CARD
-from typica.training.exploring import put
+from typica.training.exploring import OF_A_PHASE, put
 from typica.training.fitness import fitness
+from typica.training.folder import differences
 from typica.training.interruption import Interruption
 from typica.training.job import Job
 from typica.training.learner import Learner
@@ -99,6 +100,12 @@ def evolve(
         f"{len(population.members)} members that differ in their first weights and in "
         f"{', '.join(population.explored)}: {size / 2**20:.0f} MiB between their turns"
     )
+    steps = job.settings.training.steps
+    if steps <= config.every:
+        progress.say(
+            f"members never take over one another: {steps} steps end with the first look; for "
+            f"more of them --set population.every=N"
+        )
     _run(population, keeper, progress)
     return Evolved(population, keeper.history, keeper.elapsed_s)
 
@@ -151,6 +158,29 @@ def refuse_processes(world: int) -> None:
             f"a population is trained by one process and {world} were asked for: leave out "
             f"--processes and --machines"
         )
+
+
+def refuse_changes(
+    folder: Path, before: Mapping[str, Any], now: Mapping[str, Any], job: Job
+) -> None:
+    """Refuse to go on with other settings where members have values of their own.
+
+    Args:
+        folder: Of the run.
+        before: Its settings; none of one that begins.
+        now: Those to go on with.
+        job: With the phases that they are of.
+
+    Raises:
+        RunError: One differs that members explore.
+    """
+    if TABLE not in before:
+        return
+    listed = before[TABLE]["explore"]
+    own = [f"{phase.name}.{setting}" for phase in job.phases for setting in OF_A_PHASE]
+    for name, _, _ in differences(before, now):
+        if name in own and (not listed or name in listed):
+            raise RunError(f"the members of {folder} have a {name} of their own: leave it out")
 
 
 def _reseeded(job: Job, number: int) -> Job:
@@ -225,9 +255,9 @@ class Keeper:
         """
         if self.folder is None:
             return
+        if len(self._looks()) <= 1 and not all(map(checkpoints, self._folders())):
+            return  # not one look was kept to its end
         whole = [_whole(folder, progress) for folder in self._folders()]
-        if not all(whole):  # not one look was kept to its end
-            return
         steps = set[int].intersection(*map(set, whole))
         if not steps:
             raise RunError(f"no step of all members of {self.folder} is whole: --name another run")
@@ -235,7 +265,9 @@ class Keeper:
         self._refuse_finished()
         for places, member in zip(whole, self.population.members, strict=True):
             self.elapsed_s = self._restore(places[self.step], member.learner)
-        self.history = self._read()
+        self.history = self._until_now()
+        for name in (WEIGHTS, CARD):  # of a shorter training: it is not over any more
+            (self.folder / name).unlink(missing_ok=True)
         progress.say(f"going on after step {self.step} of each member of {self.folder}")
 
     def keep(self, look: Look) -> None:
@@ -282,12 +314,16 @@ class Keeper:
             put(learner, name, tables[table][setting])
         return elapsed_s
 
-    def _read(self) -> list[dict[str, Any]]:
-        """Return the looks until the step gone on from; one that ended a shorter training not."""
+    def _looks(self) -> list[dict[str, Any]]:
+        """Return all looks that were written down."""
         assert self.folder is not None
-        lines = (self.folder / LOG / HISTORY).read_text().splitlines()
-        looks = [json.loads(line) for line in lines]
+        path = self.folder / LOG / HISTORY
+        return [json.loads(x) for x in path.read_text().splitlines()] if path.exists() else []
+
+    def _until_now(self) -> list[dict[str, Any]]:
+        """Return the looks until the step gone on from; the one that ends this training not."""
         steps = self.population.members[0].learner.config.steps
+        looks = self._looks()
         return [look for look in looks if look["step"] <= self.step and look["step"] < steps]
 
     def _refuse_finished(self) -> None:
