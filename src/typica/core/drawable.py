@@ -8,13 +8,14 @@ from typica.core.cascade import Cascade
 from typica.core.engine import Engine, StepEngine
 from typica.core.framed import FramedModel
 from typica.core.model import AutoregressiveModel, Model
+from typica.core.sliced import SlicedModel
 
-Drawable = AutoregressiveModel | Cascade | FramedModel
+Drawable = AutoregressiveModel | Cascade | FramedModel | SlicedModel
 
 
 def is_drawable(model: Model) -> TypeGuard[Drawable]:
     """Whether a model is drawn from symbol after symbol, by an engine."""
-    return isinstance(model, AutoregressiveModel | Cascade | FramedModel)
+    return isinstance(model, AutoregressiveModel | Cascade | FramedModel | SlicedModel)
 
 
 def lowest(model: AutoregressiveModel | Cascade) -> AutoregressiveModel:

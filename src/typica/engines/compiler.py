@@ -16,6 +16,7 @@ from typica.core.engine_state import model_digest
 from typica.core.errors import ConfigError, MissingFeatureError, RunError, did_you_mean
 from typica.core.framed import FramedEngine, FramedModel
 from typica.core.model import AutoregressiveModel, Model
+from typica.core.sliced import SlicedModel
 from typica.engines.build import NoCompilerError
 from typica.engines.job import Kernel
 from typica.engines.packing import Weights
@@ -71,6 +72,10 @@ def compile(  # noqa: A001 - what it is called as `engines.compile`
             if isinstance(model, Cascade)
             else FramedEngine(model, engines)
         )
+    if isinstance(model, SlicedModel):
+        if weights != "float32":
+            raise no_engine(f"{type(model).__name__}, a model of slices,")
+        return model.engine(compile(model.inner, backend=backend, threads=threads, say=say))
     assert isinstance(model, AutoregressiveModel)
     return _compile(model, weights, backend, threads, say or _warn)
 
