@@ -10,6 +10,7 @@ from typica.core.engine import StepEngine
 from typica.core.errors import DataError
 from typica.data.of_run import held_out
 from typica.evaluation import stage as module
+from typica.evaluation.likelihood import model_bits
 from typica.evaluation.stage import Course, Stage
 from typica.evaluation.stretches import excerpts
 from typica.typicality.monitor.grid import Grid
@@ -124,6 +125,23 @@ def test_a_piece_from_the_middle_is_heard_after_its_past(build, corpus, model, m
     told = model.conditionals(past[None]).log_prob(model.symbols(past[None]))[0, model.context :]
     expected = -told.sum().item() / math.log(2) / samples
     assert along.bits.mean.value == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["bit_depth", "hierarchical_wavenet"])
+def test_a_cascade_pays_for_the_codes_that_its_lowest_level_is_told(
+    build, corpus, name, monkeypatch
+):
+    monkeypatch.setattr(Stage, "limits", Limits)
+    torch.manual_seed(0)
+    cascade, stage = registry.build(name, "tiny").eval(), build(seconds=1)
+
+    along = stage.along(cascade.steps())
+
+    expected = model_bits(cascade, corpus, stage.pieces)
+    lowest = along.heard[0].totals[:, [0, 2]].sum() / math.log(2) / expected.samples[0]
+    assert along.bits == expected
+    assert lowest < along.bits.mean.value - 0.5
+    assert along.entropy < along.bits.mean.value - 0.5
 
 
 def test_how_much_of_recordings_is_usually_copied_is_measured(build, corpus):

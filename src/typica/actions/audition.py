@@ -27,7 +27,7 @@ from typica.evaluation.ranking import LEAST_STREAMS, Audition, conclude, rank
 from typica.evaluation.stage import USUAL, Course, Stage
 from typica.streaming.monitoring import CALIBRATION_S
 
-FORMAT = 3
+FORMAT = 4
 FOLDER, RESULT = "audition", "result.json"
 
 
@@ -216,8 +216,19 @@ def _program(
         sentences=conclude(ranked),
         expected_distance_db=stage.expected_distance_db,
         left_out=left_out,
-        words=stage.words,
+        words=" ".join([stage.words, *_caution(first)]),
     )
+
+
+def _caution(first: Run) -> list[str]:
+    """Tell what the figures of a cascade are of, and of a model that has a bound alone."""
+    model, found = _player(first), []
+    assert isinstance(model, ExplicitModel)
+    if model.density == "lower bound":
+        found.append("Bits are at most so many: the likelihood has a lower bound alone.")
+    if isinstance(model, Cascade):
+        found.append("Bits are of all its levels, entropies of the lowest, told the codes above.")
+    return found
 
 
 def _hear(folder: Path, one: Contestant, stage: Stage, device: str) -> Audition:

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from typica.core.cascade_engine import CascadeEngine
 from typica.core.engine import Engine
-from typica.core.model import AutoregressiveModel
+from typica.core.model import AutoregressiveModel, ExplicitModel
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded
 from typica.data.corpus import Corpus, Recording
@@ -21,6 +22,7 @@ from typica.evaluation.bits import Bits
 from typica.evaluation.copying import CopyIndex, copied_share
 from typica.evaluation.free_running import Played, play
 from typica.evaluation.health import spectral_distance_db
+from typica.evaluation.likelihood import model_bits
 from typica.evaluation.stretches import choose, excerpts
 from typica.evaluation.trap_limits import after, sound_limits, with_band
 from typica.typicality.monitor.grid import Grid
@@ -57,8 +59,9 @@ class Along(NamedTuple):
     """What a model says of held-out recordings.
 
     Attributes:
-        bits: What it pays for each piece.
-        entropy: Its mean conditional entropy, bits a sample.
+        bits: What it pays for each piece, a cascade for its codes too.
+        entropy: Its mean conditional entropy, bits a sample; of a cascade's lowest level, which is
+            told the codes above.
         heard: The pieces, tick by tick.
     """
 
@@ -185,7 +188,11 @@ class Stage:
                 bits.add(piece.recording.id, samples, (excess + own) / math.log(2))
                 entropy += own / math.log(2)
                 task.advance(piece.length / self.corpus.rate)
-        return Along(bits, entropy / sum(bits.samples), heard)
+        entropy /= sum(bits.samples)
+        whole = engine.cascade if isinstance(engine, CascadeEngine) else None
+        if isinstance(whole, ExplicitModel):  # what is heard of it is told codes, and pays for none
+            bits = model_bits(whole, self.corpus, self.pieces, progress=self.progress)
+        return Along(bits, entropy, heard)
 
     def play(self, engine: Engine, heard: Sequence[Heard]) -> Played:
         """Let a model play, by limits on sound and by the certainty that it had along pieces."""
