@@ -29,6 +29,7 @@ from typica.core import registry
 from typica.core.errors import ConfigError, RunError
 from typica.core.progress import Progress
 from typica.core.run import load
+from typica.evaluation.curves import read_curves
 from typica.training import checkpoint
 from typica.training.exploring import scale
 from typica.training.fitness import Fitness, fitness
@@ -287,6 +288,27 @@ def test_codes_of_padding_are_not_counted():
 def test_what_cannot_be_explored_is_refused_with_a_sentence(explore, words):
     with pytest.raises(ConfigError, match=words):
         population(2, tuple(explore))
+
+
+def test_what_is_refused_leaves_no_folder(corpus, tmp_path):
+    for wrong in ("explore=[model.comitment]", "members=1", "every=0"):
+        settings = (*SETTINGS, f"population.{wrong}")
+        with pytest.raises(ConfigError):
+            train("vqvae", corpus.path, "tiny", settings, name="run", steps=2)
+    with pytest.raises(ConfigError, match="minutes cannot limit"):
+        train("vqvae", corpus.path, "tiny", SETTINGS, name="run", minutes=1, population=2)
+    assert not (tmp_path / "runs" / "run").exists()
+
+
+def test_a_report_knows_how_far_a_population_is(corpus):
+    settings = (*SETTINGS, "population.every=2")
+    folder = train("vqvae", corpus.path, "tiny", settings, name="run", steps=4, population=2)
+    train("vqvae", corpus.path, name="run", resume=True, steps=6)
+    curves = read_curves(folder)
+    looks = [json.loads(x) for x in (folder / "log" / "population.jsonl").read_text().splitlines()]
+    assert (curves.steps, curves.valid.steps) == (6, [2, 4, 6])
+    assert curves.seconds > 0
+    assert curves.valid.bits == [look["members"][look["best"]]["bits"] for look in looks]
 
 
 def test_what_is_listed_twice_is_explored_once():

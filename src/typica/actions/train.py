@@ -117,14 +117,16 @@ def work(
         before = read_yaml(folder / CONFIG) if resume else {}
         tables, preset = _tables(system, preset, before)
         tables = override(tables, settings)
-        population = tables.pop(TABLE, None)
+        table = tables.pop(TABLE, None)
+        population = None if table is None else PopulationConfig.from_dict(table, TABLE)
         job = describe(system, preset, tables, corpus, processes.device)
+        if population is not None:
+            check(job, population, processes)  # before the folder is made
         with folders.alone(folder) if processes.first else nullcontext():
             if population is None:
                 _run(folder, job, before, processes, progress)
             else:
-                own = PopulationConfig.from_dict(population, TABLE)
-                _evolve(folder, job, own, before, processes, progress)
+                _evolve(folder, job, population, before, processes, progress)
         return str(folder)
 
 
@@ -156,7 +158,6 @@ def _evolve(
     processes: Processes,
     progress: Progress,
 ) -> None:
-    check(job, processes)  # before the folder is made
     config = job.config() | {TABLE: population.to_dict()}
     refuse_changes(folder, before, config, job)
     _open(folder, config, before, processes, progress)

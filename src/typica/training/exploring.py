@@ -3,38 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from typica.core.errors import ConfigError, did_you_mean
+from typica.core.model import Model
 from typica.core.tuning import Tunable, tunable, tune
 from typica.training.learner import Learner
+from typica.training.settings import PhaseConfig
 
 OF_A_PHASE = ("learning_rate", "final_learning_rate", "weight_decay")
 MODEL = "model"
 
 
-def explorable(learner: Learner) -> dict[str, float]:
+def explorable(model: Model, phases: Mapping[str, PhaseConfig]) -> dict[str, float]:
     """Return the hyper-parameters that a factor changes, as in "model.decay", with their values.
 
     Those of the model are what its class calls tunable; of each phase, rates and weight decay.
     """
     found = {
         f"{phase}.{name}": getattr(config, name)
-        for phase, config in learner.phase_configs.items()
+        for phase, config in phases.items()
         for name in OF_A_PHASE
     }
-    found |= {f"{MODEL}.{n}": getattr(learner.model.config, n) for n in tunable(learner.model)}
-    return {name: v for name, v in found.items() if _scale(learner, name).scaled(v, 0.5) != v}
+    found |= {f"{MODEL}.{n}": getattr(model.config, n) for n in tunable(model)}
+    return {name: v for name, v in found.items() if _scale(model, name).scaled(v, 0.5) != v}
 
 
-def chosen(learner: Learner, names: Sequence[str]) -> tuple[str, ...]:
+def chosen(
+    model: Model, phases: Mapping[str, PhaseConfig], names: Sequence[str]
+) -> tuple[str, ...]:
     """Return the hyper-parameters that are named, each once, or all there are if none is.
 
     Raises:
         ConfigError: One is unknown, cannot change in training, or is such that no factor moves it.
     """
-    known = explorable(learner)
+    known = explorable(model, phases)
     for name in names:
         if name not in known:
             raise ConfigError(
@@ -69,9 +73,9 @@ def put(learner: Learner, name: str, number: float) -> None:
 
 def scale(learner: Learner, name: str, factor: float) -> None:
     """Multiply a hyper-parameter, or where that is its scale the distance from 1, within range."""
-    put(learner, name, _scale(learner, name).scaled(value(learner, name), factor))
+    put(learner, name, _scale(learner.model, name).scaled(value(learner, name), factor))
 
 
-def _scale(learner: Learner, name: str) -> Tunable:
+def _scale(model: Model, name: str) -> Tunable:
     table, _, setting = name.partition(".")
-    return tunable(learner.model)[setting] if table == MODEL else Tunable(setting)
+    return tunable(model)[setting] if table == MODEL else Tunable(setting)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,14 +25,14 @@ from typica.core.randomness import seeded_globally
 from typica.core.run import CONFIG, WEIGHTS, checkpoints
 from typica.training import checkpoint
 from typica.training.card import CARD
-from typica.training.exploring import OF_A_PHASE, put
+from typica.training.exploring import OF_A_PHASE, chosen, put
 from typica.training.fitness import fitness
 from typica.training.folder import differences
 from typica.training.interruption import Interruption
 from typica.training.job import Job
-from typica.training.learner import Learner
+from typica.training.learner import Draw, Learner
 from typica.training.processes import Processes
-from typica.training.record import LOG
+from typica.training.record import LOG, Record
 from typica.training.selection import Look, Member, Population, PopulationConfig, held_bytes
 from typica.training.start import draw_of, held_out_crops
 
@@ -106,19 +107,14 @@ def evolve(
             f"members never take over one another: {steps} steps end with the first look; for "
             f"more of them --set population.every=N"
         )
-    _run(population, keeper, progress)
+    with keeper.recording():
+        _run(population, keeper, progress)
     return Evolved(population, keeper.history, keeper.elapsed_s)
 
 
 def assemble(job: Job, config: PopulationConfig, processes: Processes) -> Population:
     """Build the members of a population, before their first step; raises as `evolve` does."""
-    check(job, processes)
-    crops = held_out_crops(job)
-    if crops is None:
-        raise DataError(
-            f"a population is judged by held-out recordings and {job.corpus.name} has none as long "
-            f"as a crop: prepare it with more"
-        )
+    crops = check(job, config, processes)
     jobs = [job, *(_reseeded(job, number) for number in range(1, config.members))]
     members = [_member(one, processes) for one in jobs]
     judge = partial(
@@ -131,11 +127,11 @@ def assemble(job: Job, config: PopulationConfig, processes: Processes) -> Popula
     return Population(members, judge, config, job.settings.training.seed)
 
 
-def check(job: Job, processes: Processes) -> None:
-    """Refuse what a population cannot be trained by.
+def check(job: Job, config: PopulationConfig, processes: Processes) -> tuple[Draw, int]:
+    """Refuse what a population cannot be trained by; return what it is judged by.
 
     Raises:
-        ConfigError: See `evolve`.
+        ConfigError: See `evolve`; so does DataError.
     """
     refuse_processes(processes.world)
     if job.settings.training.minutes is not None:
@@ -145,6 +141,14 @@ def check(job: Job, processes: Processes) -> None:
         )
     if not isinstance(job.model, ExplicitModel):
         raise ConfigError(f"{job.system} has no density, by which members would be compared")
+    chosen(job.model, job.settings.phases, config.explore)
+    crops = held_out_crops(job)
+    if crops is None:
+        raise DataError(
+            f"a population is judged by held-out recordings and {job.corpus.name} has none as long "
+            f"as a crop: prepare it with more"
+        )
+    return crops
 
 
 def refuse_processes(world: int) -> None:
@@ -246,6 +250,21 @@ class Keeper:
         self.history: list[dict[str, Any]] = []
         self.step, self.elapsed_s = 0, 0.0
         self._marked_s = time.monotonic()
+        self._record: Record | None = None
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Keep the run's log open, from the step gone on from."""
+        if self.folder is None:
+            yield
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        last = self.population.members[0].learner.config.steps
+        self._record = Record(self.folder, min(self.step, last - 1))  # the last look is anew
+        try:
+            yield
+        finally:
+            self._record.close()
 
     def go_on(self, progress: Progress = SILENT) -> None:
         """Restore the newest step at which all members are whole, if there are checkpoints.
@@ -290,6 +309,11 @@ class Keeper:
         for folder in self._folders():  # only now: until all are written the last look is needed
             checkpoint.prune(folder, 1)
         self.step = look.step
+        if self._record:
+            best = look.fitness[look.best]
+            used = {} if best.perplexity is None else {"valid/perplexity": best.perplexity}
+            figures = {"valid/bits": best.bits, **used, "seconds": self.elapsed_s}
+            self._record.figures(look.step, figures)
 
     def finish(self, look: Look) -> None:
         """Write the best member's averaged weights as the run's."""

@@ -121,7 +121,8 @@ class Population:
         self, members: Sequence[Member], judge: Judging, config: PopulationConfig, seed: int
     ) -> None:
         self.members, self.judge, self.config, self.seed = list(members), judge, config, seed
-        self.explored = chosen(self.members[0].learner, config.explore)
+        first = self.members[0].learner
+        self.explored = chosen(first.model, first.phase_configs, config.explore)
         for number in range(1, len(self.members)):
             for name in self.explored:
                 power = self._random("start", number, name).uniform(-1, 1)
