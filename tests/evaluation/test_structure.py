@@ -73,3 +73,18 @@ def test_what_is_too_short_or_silent_is_refused():
         self_similarity([notes([60, 62]), torch.zeros(1, 10 * RATE)], RATE)
     with pytest.raises(ConfigError, match="lags must rise"):
         self_similarity([notes([60] * 20)], RATE, longest_s=1.0)
+
+
+def test_a_recording_that_falls_silent_says_nothing_of_longer_lags():
+    bar = notes(np.tile([60, 64, 67, 71], 8))
+    short = torch.cat([notes([60, 64, 67, 71, 60]), torch.zeros(1, 10 * RATE)], 1)
+    alone = self_similarity([bar], RATE)
+
+    both = self_similarity([bar, bar, short], RATE)
+
+    heard = slice(-10, None)  # lags from 3.1 s on, longer than it sounds
+    np.testing.assert_allclose(both.values[heard], alone.values[heard])
+    assert (both.error[heard] == 0).all()
+    assert (both.error[:5] > 0).all()
+    with pytest.raises(DataError, match="two places 2.* s apart"):
+        self_similarity([short], RATE)

@@ -31,7 +31,8 @@ class SelfSimilarity(NamedTuple):
     Attributes:
         lags_s: Distances in time.
         values: Mean cosine of chroma at each: 1 for the same, 0 for nothing in common.
-        error: Standard error of each, over recordings; None of a single one.
+        error: Standard error of each, over the recordings that have a value there; None where a
+            single one has.
     """
 
     lags_s: Array
@@ -49,8 +50,8 @@ def self_similarity(
     """Return the self-similarity of harmony, as the mean over recordings.
 
     That of a recording at a lag is the mean cosine between the chroma of a frame and of the one so
-    much later, over all frames that sound. A drone has 1 and noise nearly so; music that stays in a
-    key lies between these and notes that have nothing to do with one another.
+    much later, where both sound. A drone has 1 and noise nearly so; music that stays in a key lies
+    between these and notes that have nothing to do with one another.
 
     Args:
         recordings: Each (1, time), longer than the longest lag.
@@ -60,7 +61,7 @@ def self_similarity(
 
     Raises:
         ConfigError: The lags are none.
-        DataError: No recording is long enough and sounds.
+        DataError: No recording is long enough and sounds, or none at both ends of some lag.
     """
     if not 0 < shortest_s < longest_s:
         raise ConfigError(f"lags must rise from above 0, got {shortest_s:g} and {longest_s:g} s")
@@ -74,8 +75,14 @@ def self_similarity(
     if not curves:
         raise DataError(f"no recording of more than {longest_s:g} s sounds: there is no structure")
     values = np.array(curves)
-    error = None if len(values) < 2 else values.std(0, ddof=1) / np.sqrt(len(values))
-    return SelfSimilarity(lags * hop / rate, values.mean(0), error)
+    counts = (~np.isnan(values)).sum(0)  # of recordings that sound at both ends of a lag
+    if not counts.all():
+        apart = lags[counts.argmin()] * hop / rate
+        raise DataError(f"no recording sounds at two places {apart:g} s apart: nothing to compare")
+    error = None
+    if counts.min() > 1:
+        error = np.nanstd(values, 0, ddof=1) / np.sqrt(counts)
+    return SelfSimilarity(lags * hop / rate, np.nanmean(values, 0), error)
 
 
 def chroma(audio: Tensor, rate: int) -> Array:
@@ -103,5 +110,5 @@ def _curve(rows: Array, lags: NDArray[np.int64]) -> Array:
     sounds, found = np.asarray(rows.any(1)), []
     for lag in lags:
         both = (sounds[:-lag] & sounds[lag:]).sum()
-        found.append(float((rows[:-lag] * rows[lag:]).sum() / both) if both else 0.0)
+        found.append(float((rows[:-lag] * rows[lag:]).sum() / both) if both else np.nan)
     return np.array(found)
