@@ -7,23 +7,26 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from typica.core.condition import Condition
 from typica.core.engine import (
     Draws,
     Engine,
     EngineState,
+    begin,
     check_draw,
     check_generators,
     draw_by_steps,
 )
+from typica.core.engine_state import Saved
 from typica.core.errors import ConfigError, ShapeError
-from typica.core.model import AutoregressiveModel
+from typica.core.model import AutoregressiveModel, State
 from typica.core.randomness import Randomness
 from typica.core.spread import spread as spread_of
 from typica.core.strategy import Strategy
@@ -53,19 +56,54 @@ class Network(Protocol):
     def distribution(self) -> Callable[[Tensor], Distribution]: ...  # noqa: D102
 
 
+class Geometry(Protocol):
+    """Sizes of a network's state.
+
+    Attributes:
+        model: Digest of the model that states belong to.
+    """
+
+    @property
+    def model(self) -> str: ...  # noqa: D102
+
+    def enter(self, previous: Tensor, state: Any) -> CompiledState:
+        """Make an engine's state of a model's."""
+
+
 @dataclass(frozen=True)
 class CompiledState(EngineState):
     """What a network has read, in arrays that its kernel reads.
 
     Attributes:
+        carried: Names of what its jobs go on from: arrays, of which some may be None.
         time: Symbols read.
+        geometry: Sizes.
     """
 
+    carried: ClassVar[tuple[str, ...]]
     time: int = field(kw_only=True)
+    geometry: Any = field(kw_only=True)
 
-    @abstractmethod
+    @property
+    def digest(self) -> str:
+        """See `EngineState.digest`."""
+        return self.geometry.model
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its arrays."""
+        return sum(array.nbytes for array in self.contents().values() if array is not None)
+
+    def contents(self) -> dict[str, Any]:
+        """Return what is carried, by name."""
+        return {name: getattr(self, name) for name in self.carried}
+
     def copy(self) -> Self:
         """Return it with arrays of its own, to be changed in place."""
+        own: dict[str, Any] = {
+            name: None if one is None else one.copy() for name, one in self.contents().items()
+        }
+        return replace(self, **own)
 
 
 class CompiledEngine(Engine):
@@ -75,19 +113,63 @@ class CompiledEngine(Engine):
         model: Whose prompts and conditions are read by itself, all at once.
         network: The model's.
         kernel: Compiled of the network.
+        geometry: Sizes of its states.
         threads: Processors that streams are spread over.
     """
 
+    job_type: ClassVar[type[Job]]
+
     def __init__(
-        self, model: AutoregressiveModel, network: Network, kernel: Kernel, threads: int
+        self,
+        model: AutoregressiveModel,
+        network: Network,
+        kernel: Kernel,
+        geometry: Geometry,
+        threads: int,
     ) -> None:
         self.model, self.network, self.kernel, self.threads = model, network, kernel, threads
-        self.name = kernel.name
+        self.name, self.geometry = kernel.name, geometry
         self._kind = torch.int64 if network.levels else torch.float32
 
     @abstractmethod
-    def job(self, state: Any, length: int, temperature: float) -> Job:
+    def told(self, state: Any, length: int) -> dict[str, Any]:
+        """Return the arrays of a job that tell of labels and frames, by name."""
+
+    @abstractmethod
+    def check_fit(self, previous: Tensor, inner: State, where: str) -> None:
+        """Refuse a model's state that is not of the network's sizes: kernels do not look.
+
+        Raises:
+            RunError: It is not; `where` is what it is called.
+        """
+
+    def start(
+        self, count: int, *, condition: Condition | None = None, prompt: Tensor | None = None
+    ) -> CompiledState:
+        """See `Engine.start`."""
+        with torch.no_grad():
+            return self.geometry.enter(*begin(self.model, count, condition, prompt))
+
+    @property
+    def digest(self) -> str:
+        """See `Engine.digest`."""
+        return self.geometry.model
+
+    def enter(self, saved: Saved, where: str) -> CompiledState:
+        """See `Engine.enter`."""
+        self.check_fit(saved.previous, saved.inner, where)
+        return replace(self.geometry.enter(saved.previous, saved.inner), memory=saved.memory)
+
+    def job(self, state: CompiledState, length: int, temperature: float) -> Any:
         """Describe a block that goes on from a state and changes its arrays."""
+        return self.job_type(
+            time=state.time,
+            temperature=temperature,
+            previous=state.previous.numpy().astype(np.float32),
+            symbols=np.empty((length, state.count), np.float32),
+            **state.contents(),
+            **self.told(state, length),
+        )
 
     def step(self, state: EngineState) -> tuple[Distribution, EngineState]:
         """See `Engine.step`."""
@@ -230,7 +312,8 @@ class CompiledEngine(Engine):
         previous = torch.from_numpy(job.previous).to(self._kind)
         memory = None if job.memory is None else torch.from_numpy(job.memory)
         after = after.remembering(job.strategy, memory)
-        return replace(after, previous=previous, time=job.time + len(job.symbols))
+        carried = {name: getattr(job, name) for name in after.carried}
+        return replace(after, previous=previous, time=job.time + job.length, **carried)
 
     def distribution(self, job: Job) -> Distribution:
         """Return the distributions that a job's outputs are of, batch shape (count, length)."""

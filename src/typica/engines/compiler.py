@@ -169,10 +169,10 @@ def _kernel(
     """Return the fastest kernel there is, or None."""
     reason = ""
     if backend in ("auto", "c++"):
-        from typica.engines.gated.native import NativeKernel
+        from typica.engines.gated.native import GatedKernel
 
         try:
-            return NativeKernel(network, weights)
+            return GatedKernel(network, weights)
         except NoCompilerError as error:
             if backend == "c++":
                 raise

@@ -60,6 +60,26 @@ class Job:
     memory: Floats | None = None
     strategy: Strategy | None = None
 
+    @property
+    def length(self) -> int:
+        """Symbols to draw of each stream."""
+        return self.symbols.shape[0]
+
+    @property
+    def count(self) -> int:
+        """Streams."""
+        return self.symbols.shape[1]
+
+    @property
+    def turns(self) -> int:
+        """Turns of the strategy."""
+        return 0 if self.program is None else len(self.program)
+
+    @property
+    def numbers(self) -> int:
+        """Numbers that it remembers of each stream."""
+        return 0 if self.memory is None else self.memory.shape[1]
+
 
 def check_numbers(values: NDArray[np.floating]) -> None:
     """Refuse what is not a number.

@@ -84,3 +84,16 @@ inline float draw_level(const Call& call, const float* logits, const float* unif
   if (call.entropy) tell_spread(call, logits, normaliser, p, total, at);
   return (float)level;
 }
+
+// A level of each stream, from logits (rows, OUTPUTS).
+inline void draw_levels(const Call& call, int64_t done, int rows, const float* outputs,
+                        const Buffers& b) {
+  for (int r = 0; r < rows; r++) {
+    const int64_t stream = call.begin + r, at = done * call.count + stream;
+    const float* logits = outputs + r * OUTPUTS;
+    if (call.outputs) memcpy(call.outputs + at * OUTPUTS, logits, sizeof(float) * OUTPUTS);
+    const float* uniform = call.uniforms ? call.uniforms + at : nullptr;
+    const float* forced = call.forced ? call.forced + at : nullptr;
+    call.previous[stream] = call.symbols[at] = draw_level(call, logits, uniform, forced, at, b);
+  }
+}

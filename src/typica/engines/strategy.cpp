@@ -6,7 +6,7 @@
 // over vectors, some ten passes for 256 levels. Keys are integers: bits of non-negative floats have
 // the order of what they stand for. What is kept is what `typica.decoding.filters` keeps.
 
-// Names of turns: see `TURNS` of native.py.
+// Names of turns: see `TURNS` of job.py.
 enum Turn { TEMPERATURE, TOP_K, NUCLEUS, TYPICAL, EPSILON, ETA, MIN_P, MIROSTAT };
 
 constexpr float ROUNDING = 1e-6f;          // of shares, and nats of thresholds: as in filters.py

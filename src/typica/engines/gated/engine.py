@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from typica.core.condition import Condition
-from typica.core.engine import EngineState, begin
-from typica.core.engine_state import Saved
-from typica.core.model import AutoregressiveModel
+from typica.core.engine import EngineState
+from typica.core.model import AutoregressiveModel, State
 from typica.core.session import Session, SessionEngine, StateSession
-from typica.core.telling import TellingEngine, check_told
-from typica.engines.compiled import CompiledEngine, CompiledState
 from typica.engines.gated.fit import check_fit
 from typica.engines.gated.job import Job
 from typica.engines.gated.session import GatedBeamSession, GatedSession
 from typica.engines.gated.state import GatedEngineState, Geometry, Rings
 from typica.engines.job import Kernel
+from typica.engines.told import ToldEngine
 from typica.layers.gated import GatedLayer, GatedStack
 from typica.layers.gated_network import GatedNetwork, GatedState
+from typica.layers.upsampling import Upsampling
 
 
-class GatedEngine(CompiledEngine, SessionEngine, TellingEngine):
+class GatedEngine(ToldEngine, SessionEngine):
     """Draws from a model by a kernel; its states lie on the CPU, whatever computes.
 
     Args:
@@ -36,6 +33,9 @@ class GatedEngine(CompiledEngine, SessionEngine, TellingEngine):
         threads: Processors that streams are spread over.
     """
 
+    job_type = Job
+    geometry: Geometry
+
     def __init__(
         self,
         model: AutoregressiveModel,
@@ -44,17 +44,9 @@ class GatedEngine(CompiledEngine, SessionEngine, TellingEngine):
         digest: str,
         threads: int,
     ) -> None:
-        super().__init__(model, network, kernel, threads)
+        geometry = _geometry(network, kernel.shapes, digest)
+        super().__init__(model, network, kernel, geometry, threads)
         self.network: GatedNetwork = network
-        self.geometry = _geometry(network, kernel.shapes, digest)
-
-    def start(
-        self, count: int, *, condition: Condition | None = None, prompt: Tensor | None = None
-    ) -> GatedEngineState:
-        """See `Engine.start`."""
-        with torch.no_grad():
-            previous, state = begin(self.model, count, condition, prompt)
-        return self.geometry.enter(previous, cast(GatedState, state))
 
     def session(self, state: EngineState) -> Session:
         """See `SessionEngine.session`; kernels that cannot search go on by values."""
@@ -65,44 +57,24 @@ class GatedEngine(CompiledEngine, SessionEngine, TellingEngine):
             return GatedBeamSession(self, state)
         return GatedSession(self, state)
 
-    def tell(self, state: EngineState, told: Condition, past: int = 0) -> GatedEngineState:
-        """See `TellingEngine.tell`."""
-        assert isinstance(state, GatedEngineState)
-        check_told(told, self.model.needs, state.count)
-        (frames,) = (track.values.cpu().float() for track in told.values())
-        return replace(state, frames=frames, told_from=state.time - past)
-
     @property
-    def digest(self) -> str:
-        """See `Engine.digest`."""
-        return self.geometry.model
+    def upsampling(self) -> Upsampling | None:
+        """See `ToldEngine.upsampling`."""
+        return self.network.upsampling
 
-    def enter(self, saved: Saved, where: str) -> GatedEngineState:
-        """See `Engine.enter`."""
-        check_fit(saved.previous, saved.inner, self.geometry, where)
-        return replace(self.geometry.enter(saved.previous, saved.inner), memory=saved.memory)
+    def check_fit(self, previous: Tensor, inner: State, where: str) -> None:
+        """See `CompiledEngine.check_fit`."""
+        check_fit(previous, cast(GatedState, inner), self.geometry, where)
 
-    def job(self, state: CompiledState, length: int, temperature: float) -> Job:
-        """See `CompiledEngine.job`."""
-        assert isinstance(state, GatedEngineState)
-        job = Job(
-            time=state.time,
-            temperature=temperature,
-            recent=state.recent,
-            rings=state.rings,
-            context_rings=state.context_rings,
-            now=state.now,
-            previous=state.previous.numpy().astype(np.float32),
-            symbols=np.empty((length, state.count), np.float32),
+    def told(self, state: GatedEngineState, length: int) -> dict[str, Any]:
+        """See `CompiledEngine.told`."""
+        told: dict[str, Any] = (
+            {} if state.label is None else {"label": state.label.detach().numpy()}
         )
-        if state.label is not None:
-            job.label = state.label.detach().numpy()
-        if self.network.upsampling is not None and state.frames is not None:
-            frames = state.frames.to(self.network.reading.weight.device)
-            with torch.no_grad():
-                local = self.network.upsampling(frames, state.time - state.told_from, length)
-            job.local = np.ascontiguousarray(local.cpu().numpy(), np.float32)
-        return job
+        local = self.frames(state, length)
+        if local is not None:
+            told["local"] = np.ascontiguousarray(local.cpu().numpy(), np.float32)
+        return told
 
 
 def _geometry(network: GatedNetwork, shapes: dict, digest: str) -> Geometry:

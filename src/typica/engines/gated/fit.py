@@ -1,44 +1,15 @@
-"""Whether a state that was read from a file fits a network: kernels do not look."""
+"""Whether a state fits a gated network."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from typica.core.errors import RunError
+from typica.engines.fit import Fit, check_all
 from typica.engines.gated.state import Geometry, Rings
 from typica.layers.gated_network import GatedState
-
-
-class Fit(NamedTuple):
-    """What a tensor must be.
-
-    Attributes:
-        shape: Sizes; None where any will do.
-        dtype: Type.
-        levels: Its values are from 0 to less than this; 0 where any will do.
-    """
-
-    shape: tuple[int | None, ...]
-    dtype: torch.dtype = torch.float32
-    levels: int = 0
-
-    def refusal(self, tensor: Tensor) -> str:
-        """Say what is wrong with a tensor; nothing if it fits."""
-        shape = tuple(tensor.shape)
-        wanted = [a if b is None else b for a, b in zip(shape, self.shape, strict=False)]
-        if len(shape) != len(self.shape) or shape != tuple(wanted):
-            return f"has shape {shape} and not {self.shape}"
-        if tensor.dtype != self.dtype:
-            return f"is of {tensor.dtype} and not of {self.dtype}"
-        if self.levels and not bool(((tensor >= 0) & (tensor < self.levels)).all()):
-            return f"holds what is no level from 0 to {self.levels - 1}"
-        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-            return "holds what is not a number"
-        return ""
 
 
 def check_fit(previous: Tensor, state: GatedState, geometry: Geometry, what: str) -> None:
@@ -55,17 +26,11 @@ def check_fit(previous: Tensor, state: GatedState, geometry: Geometry, what: str
     """
     if state.time < 0:
         raise RunError(f"{what} does not fit this model: it has read {state.time} symbols")
-    found = _tensors(previous, state)
     wanted = _wanted(geometry, len(previous), state.time)
-    for name in found.keys() ^ wanted.keys():
-        wrong = "is missing" if name in wanted else "is too much"
-        raise RunError(f"{what} does not fit this model: its {name} {wrong}")
-    for name, tensor in found.items():
-        if refusal := wanted[name].refusal(tensor):
-            raise RunError(f"{what} does not fit this model: its {name} {refusal}")
+    check_all(_tensors(previous, state), wanted, what)
 
 
-def _tensors(previous: Tensor, state: GatedState) -> dict[str, Tensor]:
+def _tensors(previous: Tensor, state: GatedState) -> dict[str, Tensor | None]:
     """List a state's tensors by name."""
     context = state.context
     own: dict[str, Tensor | None] = {"last draw": previous, "symbols": state.symbols}
@@ -74,7 +39,7 @@ def _tensors(previous: Tensor, state: GatedState) -> dict[str, Tensor]:
     if context is not None:
         own |= {"frame": context.waiting, "words": context.now}
         own |= {f"past of context layer {i}": past for i, past in enumerate(context.histories)}
-    return {name: tensor for name, tensor in own.items() if tensor is not None}
+    return own
 
 
 def _wanted(own: Geometry, count: int, time: int) -> dict[str, Fit]:

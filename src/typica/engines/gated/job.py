@@ -40,3 +40,13 @@ class Job(job.Job):
     context_ancestors: NDArray[np.int32] | None = None
     scores: NDArray[np.float64] | None = None
     parents: NDArray[np.int32] | None = None
+
+    @property
+    def ancestry(self) -> int:
+        """Times that the ring of ancestors holds."""
+        return 0 if self.ancestors is None else len(self.ancestors)
+
+    @property
+    def context_ancestry(self) -> int:
+        """Frames that the context network's holds."""
+        return 0 if self.context_ancestors is None else len(self.context_ancestors)

@@ -1,8 +1,8 @@
 // Steps of a gated, dilated, causal network, for several streams at once: the whole loop of
 // sampling, from the symbol drawn last to the next.
 //
-// Compiled for one network and one processor: a header of constants that `engines/gated/native.py`
-// writes stands before this text. It holds two structs of type Stack, `Main` and `Context`, the
+// Compiled for one network and one processor: a header of constants that `engines/gated/layout.py`
+// lays down stands before this text. It holds two structs of type Stack, `Main` and `Context`, the
 // shapes of input and output, and the places of the weights.
 //
 // What makes it fast, in this order: no dispatch between products; weights laid out in the order
@@ -22,43 +22,25 @@ inline Vector gated(Vector a, Vector b) {
 
 // ---- the network ----------------------------------------------------------------------------
 
-typedef WEIGHTS::Element Weight;
+#include "block.cpp"
 
-struct Call {
+struct Call : Block {
   // What is read.
-  const float* fixed;      // biases and small tables
-  const Weight* weights;   // matrices, in the order of their use
   const float* label;      // (count, LABEL)
   const float* local;      // (length, count, LOCAL)
-  const float* forced;     // (length, count), or null: symbols that follow, instead of drawn ones
-  const float* uniforms;   // (length, count, DRAWS)
   // What is changed.
   float* recent;           // (RECENT, count), a ring of symbols
   float* rings;            // of each layer (memory, count, channels)
   float* context_rings;
   float* now;              // (count, Context::SKIP): what the context network says
-  float* previous;         // (count,)
-  // What is told.
-  float* symbols;          // (length, count)
-  float* outputs;          // (length, count, OUTPUTS), or null
-  float* log_prob;         // (length, count), or null, as the three below
-  float* log_draw;
-  float* entropy;
-  float* varentropy;
   // Of searches, or null. Hypotheses that leave and split move no data: where the past of a stream
   // lies is looked up, time by time.
   int32_t* ancestors;          // (ancestry, count), a ring: streams that were each one's past
   int32_t* context_ancestors;  // (context_ancestry, count), the same of frames
   double* scores;              // (count,): a beam search; log-probabilities of hypotheses
   int32_t* parents;            // (length, count): streams that the hypotheses go on from
-  // Of strategies, or null.
-  const float* program;        // (turns, 3): what each turn does, and its numbers
-  float* memory;               // (count, numbers): what it remembers of each stream
-  int64_t time, length, count, begin, end;
   int64_t ancestry, context_ancestry;
-  int64_t width;           // hypotheses that compete with one another
-  int64_t turns, numbers;
-  float temperature;       // 0 takes the most likely
+  int64_t width;               // hypotheses that compete with one another
 };
 
 struct Buffers {

@@ -1,84 +1,24 @@
-"""The kernel of gated networks in C++: compiled for one network's shapes and one processor."""
+"""The kernel of gated networks in C++."""
 
 from __future__ import annotations
 
-import ctypes
-
-from typica.engines import build
-from typica.engines.gated.job import Job
 from typica.engines.gated.layout import lay_out
-from typica.engines.header import header, pointer
-from typica.engines.job import TURNS
-from typica.engines.memory import streaming
-from typica.engines.packing import VECTORS, Weights
+from typica.engines.native import NativeKernel
+from typica.engines.packing import Layout, Weights
 from typica.layers.gated_network import GatedNetwork
 
 
-class NativeKernel:
-    """Runs streams of a network.
+class GatedKernel(NativeKernel):
+    """See `NativeKernel`; it searches."""
 
-    Attributes:
-        name: What computes.
-        shapes: Constants of the network: see `Layout.shapes`.
-        bytes: Of weights, biases and tables.
-
-    Raises:
-        NoCompilerError: There is no C++ compiler that works.
-    """
-
-    measures = True
     searches = True
-    turns: tuple[str, ...] = TURNS
+    text = "gated/kernel.cpp"
+    arrays = (
+        *("label", "local", "recent", "rings", "context_rings", "now"),
+        *("ancestors", "context_ancestors", "scores", "parents"),
+    )
+    whole_numbers = ("ancestry", "context_ancestry", "width")
 
-    def __init__(self, network: GatedNetwork, weights: Weights) -> None:
-        lanes = build.lanes()
-        layout = lay_out(network, 2 * lanes, weights)
-        self.shapes = layout.shapes
-        self.name = f"C++, {weights}, {VECTORS[lanes]}"
-        self._library = build.library(
-            header(layout.kind, layout.shapes) + build.text("gated/kernel.cpp")
-        )
-        self._matrices, self._fixed = streaming(layout.matrices.values, layout.fixed.values)
-        self.bytes = self._fixed.nbytes + self._matrices.nbytes
-
-    def run(self, job: Job, begin: int, end: int) -> None:
-        """Draw the block that a job describes, of the streams from `begin` to `end`.
-
-        Other streams' parts of the job are not touched: threads may share one.
-        """
-        call = _Call(
-            fixed=pointer(self._fixed),
-            weights=pointer(self._matrices),
-            time=job.time,
-            length=job.symbols.shape[0],
-            count=job.symbols.shape[1],
-            begin=begin,
-            end=end,
-            temperature=job.temperature,
-            ancestry=0 if job.ancestors is None else len(job.ancestors),
-            context_ancestry=0 if job.context_ancestors is None else len(job.context_ancestors),
-            width=job.width,
-            turns=0 if job.program is None else len(job.program),
-            numbers=0 if job.memory is None else job.memory.shape[1],
-            **{name: pointer(getattr(job, name)) for name in _ARRAYS},
-        )
-        self._library.draw(ctypes.byref(call))
-
-
-_ARRAYS = (
-    *("label", "local", "forced", "uniforms", "recent", "rings", "context_rings", "now"),
-    *("previous", "symbols", "outputs", "log_prob", "log_draw", "entropy", "varentropy"),
-    *("ancestors", "context_ancestors", "scores", "parents", "program", "memory"),
-)
-
-
-class _Call(ctypes.Structure):
-    """`Call` of kernel.cpp."""
-
-    _fields_ = [
-        *((name, ctypes.c_void_p) for name in ("fixed", "weights", *_ARRAYS)),
-        *((name, ctypes.c_int64) for name in ("time", "length", "count", "begin", "end")),
-        *((name, ctypes.c_int64) for name in ("ancestry", "context_ancestry", "width")),
-        *((name, ctypes.c_int64) for name in ("turns", "numbers")),
-        ("temperature", ctypes.c_float),
-    ]
+    def lay_out(self, network: GatedNetwork, pad: int, kind: Weights) -> Layout:
+        """See `NativeKernel.lay_out`."""
+        return lay_out(network, pad, kind)

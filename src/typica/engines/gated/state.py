@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from typica.core.engine_state import Saved
-from typica.engines.compiled import CompiledState
 from typica.engines.job import Floats
+from typica.engines.told import ToldState
 from typica.layers.gated_network import ContextState, GatedState
 
 
@@ -117,44 +117,24 @@ class Geometry:
 
 
 @dataclass(frozen=True)
-class GatedEngineState(CompiledState):
+class GatedEngineState(ToldState):
     """What a gated network has read. Arrays are those of `Job`.
 
     Attributes:
-        geometry: Sizes.
         recent: The last of them, (recent, count).
         rings: Past inputs of the layers.
         context_rings: Those of the context network.
         now: Its words, (count, channels).
         label: Vectors of the classes, (count, channels), or None.
-        frames: Frames of the local condition, (count, channels, frames), or None.
-        told_from: Symbol at which the frames begin.
     """
 
+    carried = ("recent", "rings", "context_rings", "now")
     geometry: Geometry = field(kw_only=True)
     recent: Floats = field(kw_only=True)
     rings: Floats = field(kw_only=True)
     context_rings: Floats = field(kw_only=True)
     now: Floats = field(kw_only=True)
     label: Tensor | None = field(kw_only=True)
-    frames: Tensor | None = field(kw_only=True)
-    told_from: int = field(default=0, kw_only=True)
-
-    @property
-    def digest(self) -> str:
-        """See `EngineState.digest`."""
-        return self.geometry.model
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of its arrays."""
-        arrays = (self.recent, self.rings, self.context_rings, self.now)
-        return sum(array.nbytes for array in arrays)
-
-    def copy(self) -> GatedEngineState:
-        """Return it with arrays of its own, to be changed in place."""
-        names = ("recent", "rings", "context_rings", "now")
-        return replace(self, **{name: getattr(self, name).copy() for name in names})
 
     def pick(self, rows: Sequence[int]) -> GatedEngineState:
         """See `EngineState.pick`."""

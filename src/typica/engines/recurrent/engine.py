@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import cast
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from typica.core.condition import Condition, Track
-from typica.core.engine import begin
-from typica.core.engine_state import Saved
+from typica.core.condition import Track
 from typica.core.errors import RunError
 from typica.core.model import AutoregressiveModel, State
-from typica.engines.compiled import CompiledEngine, CompiledState
+from typica.engines.compiled import CompiledEngine
 from typica.engines.job import Kernel
 from typica.engines.recurrent.job import Job
 from typica.engines.recurrent.state import Geometry, RecurrentEngineState
-from typica.layers.recurrent_network import RecurrentNetwork, RecurrentState
+from typica.layers.recurrent_network import RecurrentNetwork
 
 
 class RecurrentEngine(CompiledEngine):
@@ -32,6 +28,9 @@ class RecurrentEngine(CompiledEngine):
         threads: Processors that streams are spread over.
     """
 
+    job_type = Job
+    geometry: Geometry
+
     def __init__(
         self,
         model: AutoregressiveModel,
@@ -40,62 +39,33 @@ class RecurrentEngine(CompiledEngine):
         digest: str,
         threads: int,
     ) -> None:
-        super().__init__(model, network, kernel, threads)
         tiers, wide = network.tiers, kernel.shapes["WIDTH"]
         width = tiers[0].input.weight.shape[1]
         ratios = tuple(kernel.shapes["RATIO"])
-        self.geometry = Geometry(
+        geometry = Geometry(
             digest, width, wide, len(tiers[0].layers), ratios, kernel.shapes["RECENT"]
         )
+        super().__init__(model, network, kernel, geometry, threads)
         vectors = [tier.label for tier in tiers if tier.label is not None]
         self._labels = torch.stack(vectors, 1).detach().cpu().float() if vectors else None
 
-    def start(
-        self, count: int, *, condition: Condition | None = None, prompt: Tensor | None = None
-    ) -> RecurrentEngineState:
-        """See `Engine.start`."""
-        with torch.no_grad():
-            previous, state = begin(self.model, count, condition, prompt)
-        return self.geometry.enter(previous, cast(RecurrentState, state))
+    def told(self, state: RecurrentEngineState, length: int) -> dict[str, Any]:
+        """See `CompiledEngine.told`."""
+        if state.label is None or self._labels is None:
+            return {}
+        padding = (0, self.geometry.wide - self.geometry.width)
+        vectors = torch.nn.functional.pad(self._labels[state.label], padding)
+        return {"label": vectors.contiguous().numpy()}
 
-    @property
-    def digest(self) -> str:
-        """See `Engine.digest`."""
-        return self.geometry.model
-
-    def enter(self, saved: Saved, where: str) -> RecurrentEngineState:
-        """See `Engine.enter`."""
-        self._check_fit(saved, where)
-        return replace(self.geometry.enter(saved.previous, saved.inner), memory=saved.memory)
-
-    def job(self, state: CompiledState, length: int, temperature: float) -> Job:
-        """See `CompiledEngine.job`."""
-        assert isinstance(state, RecurrentEngineState)
-        job = Job(
-            time=state.time,
-            temperature=temperature,
-            recent=state.recent,
-            hidden=state.hidden,
-            cell=state.cell,
-            words=state.words,
-            previous=state.previous.numpy().astype(np.float32),
-            symbols=np.empty((length, state.count), np.float32),
-        )
-        if state.label is not None and self._labels is not None:
-            padding = (0, self.geometry.wide - self.geometry.width)
-            vectors = torch.nn.functional.pad(self._labels[state.label], padding)
-            job.label = vectors.contiguous().numpy()
-        return job
-
-    def _check_fit(self, saved: Saved, where: str) -> None:
-        """Refuse a state that is not of this network's sizes: the kernel does not look."""
-        count, needs = len(saved.previous), self.model.needs
+    def check_fit(self, previous: Tensor, inner: State, where: str) -> None:
+        """See `CompiledEngine.check_fit`."""
+        count, needs = len(previous), self.model.needs
         told = {name: Track(torch.zeros(count, dtype=torch.int64)) for name in needs}
         with torch.no_grad():
             example = self.model.start(count, told)
         wanted = _tensors((torch.zeros(count, dtype=torch.int64), example))
-        found = _tensors((saved.previous, saved.inner))
-        time = getattr(saved.inner, "time", -1)
+        found = _tensors((previous, inner))
+        time = getattr(inner, "time", -1)
         if time < 0 or len(found) != len(wanted):
             raise RunError(f"{where} does not fit this model: it holds other parts")
         # Levels come in front and label behind; what lies between are numbers.

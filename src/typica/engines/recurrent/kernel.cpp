@@ -2,7 +2,7 @@
 // sampling, from the symbol drawn last to the next.
 //
 // Compiled for one network and one processor: a header of constants that
-// `engines/recurrent/native.py` writes stands before this text. Tiers come slowest first; what
+// `engines/recurrent/layout.py` lays down stands before this text. Tiers come slowest first; what
 // differs between them lies in arrays by tier, or by tier and layer.
 //
 // A tier takes a step where its frame begins, once in FRAME samples, and tells all parts of the
@@ -12,34 +12,15 @@
 
 // ---- the network ----------------------------------------------------------------------------
 
-typedef WEIGHTS::Element Weight;
+#include "block.cpp"
 
-struct Call {
-  // What is read.
-  const float* fixed;      // biases and tables
-  const Weight* weights;   // matrices, in the order of their use
+struct Call : Block {
   const float* label;      // (count, TIERS, WIDTH), or null
-  const float* forced;     // (length, count), or null: symbols that follow, instead of drawn ones
-  const float* uniforms;   // (length, count)
   // What is changed.
   float* recent;           // (RECENT, count), a ring of symbols
   float* hidden;           // (TIERS, LAYERS, count, WIDTH)
   float* cell;             // the same of LSTMs
   float* words;            // of each tier (count, RATIO, WIDTH)
-  float* previous;         // (count,)
-  // What is told.
-  float* symbols;          // (length, count)
-  float* outputs;          // (length, count, OUTPUTS), or null
-  float* log_prob;         // (length, count), or null, as the three below
-  float* log_draw;
-  float* entropy;
-  float* varentropy;
-  // Of strategies, or null.
-  const float* program;    // (turns, 3): what each turn does, and its numbers
-  float* memory;           // (count, numbers): what it remembers of each stream
-  int64_t time, length, count, begin, end;
-  int64_t turns, numbers;
-  float temperature;       // 0 takes the most likely
 };
 
 struct Buffers {
@@ -211,14 +192,7 @@ inline void one_step(const Call& call, int64_t done, int rows, const Buffers& b)
   for (int r = 0; r < rows; r++) read_symbols(call, time, call.begin + r, row(b.x, r));
   head_layer<0>(call, rows, b.x, b.y, b);
   head_layer<1>(call, rows, b.y, b.outputs, b);
-  for (int r = 0; r < rows; r++) {
-    const int64_t stream = call.begin + r, at = done * call.count + stream;
-    const float* logits = b.outputs + r * OUTPUTS;
-    if (call.outputs) memcpy(call.outputs + at * OUTPUTS, logits, sizeof(float) * OUTPUTS);
-    const float* uniform = call.uniforms ? call.uniforms + at : nullptr;
-    const float* forced = call.forced ? call.forced + at : nullptr;
-    call.previous[stream] = call.symbols[at] = draw_level(call, logits, uniform, forced, at, b);
-  }
+  draw_levels(call, done, rows, b.outputs, b);
 }
 
 void run_streams(const Call& call) {
@@ -244,12 +218,4 @@ void run_streams(const Call& call) {
 
 }  // namespace
 
-// Draws `length` symbols of the streams from `begin` to `end`, a group of them after another.
-extern "C" void draw(const Call* given) {
-  Call call = *given;
-  for (int64_t begin = given->begin; begin < given->end; begin += GROUP) {
-    call.begin = begin;
-    call.end = begin + GROUP < given->end ? begin + GROUP : given->end;
-    run_streams(call);
-  }
-}
+#include "streams.cpp"

@@ -63,7 +63,6 @@ class RecurrentEngineState(CompiledState):
     """What recurrent tiers have read. Arrays are those of `Job`.
 
     Attributes:
-        geometry: Sizes.
         recent: The last symbols, (recent, count).
         hidden: States of the layers.
         cell: The same of LSTMs, or None.
@@ -71,27 +70,13 @@ class RecurrentEngineState(CompiledState):
         label: Classes, (count,), or None.
     """
 
+    carried = ("recent", "hidden", "cell", "words")
     geometry: Geometry = field(kw_only=True)
     recent: Floats = field(kw_only=True)
     hidden: Floats = field(kw_only=True)
     cell: Floats | None = field(kw_only=True)
     words: Floats = field(kw_only=True)
     label: Tensor | None = field(kw_only=True)
-
-    @property
-    def digest(self) -> str:
-        """See `EngineState.digest`."""
-        return self.geometry.model
-
-    def copy(self) -> RecurrentEngineState:
-        """See `CompiledState.copy`."""
-        return replace(
-            self,
-            recent=self.recent.copy(),
-            hidden=self.hidden.copy(),
-            cell=None if self.cell is None else self.cell.copy(),
-            words=self.words.copy(),
-        )
 
     def pick(self, rows: Sequence[int]) -> RecurrentEngineState:
         """See `EngineState.pick`."""
