@@ -84,8 +84,12 @@ def test_the_report_and_the_samples_of_a_run_with_codes(tunes, tmp_path):
     assert told["density"] == "lower bound"
     assert told["base_measure"] == "8-bit mu-law levels"
     assert "<h2>Codes</h2>" in report.page.read_text()
+    (note,) = told["notes"]
+    assert "codes drawn at random, each as likely" in note
+    assert f"{told['codes']['rate']:.3f} of the bits a sample" in note
     drawn = sample(folder, seconds=0.02, count=2, out=tmp_path / "out")
     assert drawn.audio.shape == (2, 1, 160)
+    assert drawn.how == "ancestral, told codes drawn at random, each as likely"
     colder = sample(folder, seconds=0.02, count=2, temperature=0.5, out=tmp_path / "cold")
     assert not torch.equal(drawn.audio, colder.audio)
     with pytest.raises(ConfigError, match="no such engine of VQVAE"):

@@ -2,9 +2,12 @@ import math
 
 import pytest
 import torch
-from toy_training import Toy
+from toy_training import Heard, Toy, chords, make_learner
 
+from typica.core import registry
 from typica.training.held_out import held_out_bits
+from typica.training.job import describe
+from typica.training.start import ready
 
 CPU = torch.device("cpu")
 
@@ -37,3 +40,20 @@ def test_without_lengths_all_but_the_context_counts():
     whole = [batch([9, 1, 3]), batch([9, 5, 7])]
 
     assert held_out_bits(Loudness(), whole.__getitem__, 2, CPU) == pytest.approx(4 / math.log(2))
+
+
+@pytest.mark.parametrize(
+    ("system", "reservation"),
+    [
+        ("wavenet", ""),
+        ("hierarchical_wavenet", ", at most"),
+        ("vqvae", ", at most; codes cost 0.500 bits a sample, each as likely"),
+    ],
+)
+def test_training_begins_with_what_bits_are_of(tmp_path, system, reservation):
+    job = describe(system, "tiny", registry.preset(system, "tiny"), chords(tmp_path))
+    heard = Heard()
+
+    ready(job, tmp_path, make_learner().processes, heard)
+
+    assert heard.said[0] == f"bits a sample are of 8-bit mu-law levels{reservation}"

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from typica.actions.conditions import follow
 from typica.actions.env import env
-from typica.core.coder import drawing_part
+from typica.core.coder import DiscreteAutoencoder, drawing_part
 from typica.core.errors import DataError
 from typica.core.model import Model
 from typica.core.progress import SILENT, Progress
@@ -237,4 +237,10 @@ def _notes(run: Run, corpus: Corpus, split: str) -> list[str]:
         )
     if split == "train":
         notes.append("The recordings scored are those it was trained on, not held out.")
+    if isinstance(run.model, DiscreteAutoencoder):
+        notes.append(
+            f"It has no model of its codes. Samples are told codes drawn at random, each as "
+            f"likely, and sound like it; {run.model.rate_bits:.3f} of the bits a sample pay for "
+            f"such codes. A hierarchy learns them, and changes both."
+        )
     return notes

@@ -15,9 +15,10 @@ from typica.actions.conditions import condition_for
 from typica.actions.decode import carry_out, plan_for
 from typica.actions.precision import measure_precision
 from typica.actions.prompt import read_prompt
-from typica.core.coder import drawing_part
+from typica.core.coder import DiscreteAutoencoder, drawing_part
 from typica.core.errors import ConfigError
 from typica.core.files import write_json
+from typica.core.model import Model
 from typica.core.progress import SILENT, Progress
 from typica.core.run import load
 from typica.data.sound import write_audio
@@ -139,13 +140,19 @@ def sample(
     real_time = count * seconds / (time.perf_counter() - began)
     prompt_s = past_length / opened.rate
     audio = _after(past, drawn.audio.cpu())
-    how = f"{planned}, {note}" if note else str(planned)
+    how = ", ".join(words for words in (str(planned), _codes(opened.model), note) if words)
     asked = {"strategy": how, "temperature": planned.temperature, "seed": seed}
     asked |= {"label": label, "conditions": list(conditions), "like": like}
     made = {"run": str(opened.path), "prompt": str(prompt or ""), "prompt_s": prompt_s}
     about = asked | {"engine": drawn.engine} | made
     files = _write(out, f"{opened.name}-seed{seed}", audio, opened.rate, about, drawn)
     return Samples(files, audio, opened.rate, prompt_s, real_time, drawn.engine, cost, how)
+
+
+def _codes(model: Model) -> str:
+    """Tell where codes come from that a model does not draw sample by sample."""
+    is_coder = isinstance(model, DiscreteAutoencoder)
+    return "told codes drawn at random, each as likely" if is_coder else ""
 
 
 def _after(past: Tensor | None, audio: Tensor) -> Tensor:

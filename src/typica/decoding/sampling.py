@@ -91,7 +91,11 @@ def draw_samples(
                 engine=engine,
                 progress=progress,
             )
-    if isinstance(model, DiscreteAutoencoder) and prompt is None:
+    if isinstance(model, DiscreteAutoencoder):
+        if prompt is not None:
+            raise ConfigError(
+                f"the codes of {type(model).__name__} are drawn at random: it takes no prompt"
+            )
         with torch.no_grad():
             told = model.tell(model.draw_codes(count, model.frames(length), generator), condition)
         drawn = draw_samples(

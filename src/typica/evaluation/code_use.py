@@ -39,7 +39,11 @@ class CodeUse(NamedTuple):
 
     @property
     def worth(self) -> float:
-        """What the decoder pays less for being told."""
+        """What the decoder pays less than with zeros.
+
+        It never learnt from zeros: a decoder without codes would pay less than `untold`, so this is
+        more than what the codes tell it, and may be more than `rate`.
+        """
         return self.untold - self.told
 
 

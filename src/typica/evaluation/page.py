@@ -195,11 +195,13 @@ def _codes(findings: Findings) -> str:
         row(["bits a sample that codes cost, all as likely", f"{use.rate:.3f}"]),
         row(["bits a sample given the codes", f"{use.told:.3f}"]),
         row(["the same with zeros in place of codes", f"{use.untold:.3f}"]),
-        row(["so the codes are worth", f"{use.worth:.3f}"]),
+        row(["so the codes are worth to the decoder", f"{use.worth:.3f}"]),
     ]
     words = (
         "<p>On the same recordings as the likelihood. A perplexity far under the number of codes, "
-        "or codes worth less than they cost, tell of a bottleneck that is not used.</p>"
+        "or codes worth next to nothing, tell of a bottleneck that is not used. No decoder has "
+        "learnt from zeros: one without codes would pay less than with zeros, and the worth may be "
+        "more than what the codes cost.</p>"
     )
     return section("Codes", words + table(("", "held out"), rows))
 

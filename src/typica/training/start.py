@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from typica.core.coder import drawing_part
+from typica.core.coder import DiscreteAutoencoder, drawing_part
 from typica.core.condition import to_device
 from typica.core.errors import RunError
 from typica.core.model import ExplicitModel, Model
@@ -85,9 +85,16 @@ def _judge(job: Job, model: Model, device: torch.device, progress: Progress) -> 
     if not isinstance(model, ExplicitModel):
         progress.say(f"{job.system} has no density: held-out audio is not scored")
         return None
-    progress.say(f"bits a sample are of {model.base_measure}")
+    progress.say(f"bits a sample are of {model.base_measure}{_reservation(model)}")
     crops = held_out_crops(job, progress)
     return crops and (lambda: held_out_bits(model, *crops, device))
+
+
+def _reservation(model: ExplicitModel) -> str:
+    """Tell what is to be known of a model's bits, behind their base measure."""
+    if isinstance(model, DiscreteAutoencoder):
+        return f", at most; codes cost {model.rate_bits:.3f} bits a sample, each as likely"
+    return ", at most" if model.density == "lower bound" else ""
 
 
 def held_out_crops(job: Job, progress: Progress = SILENT) -> tuple[Draw, int] | None:
