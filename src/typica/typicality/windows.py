@@ -24,7 +24,8 @@ class Window(NamedTuple):
 
     Attributes:
         samples: Its length.
-        surprisal: Negative log-likelihood, given all that came before.
+        surprisal: Negative log-likelihood, given all that came before; by itself where the model
+            does not draw sample after sample, as cascades and flows do not.
         entropy: What the model expected of it, step by step; NaN where it does not say.
         variance: Of the surprisal, in nats squared; NaN where the model does not say.
         code_bits: Size of the stretch as a FLAC file, in bits; NaN where the model does not
