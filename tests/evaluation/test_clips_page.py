@@ -196,6 +196,41 @@ def test_space_plays_and_a_click_on_the_sound_goes_there(browser, album, door):
         browser.wait("document.querySelector('.clip .play').ariaPressed === 'false'")
 
 
+@pytest.mark.parametrize("door", ["disk", "server"])
+def test_what_was_chosen_a_moment_before_the_page_goes_is_kept(browser, album, door):
+    with served(album) as address:
+        page = address if door == "server" else (album / "index.html").as_uri()
+        browser.open(f"{page}?first")
+        browser.wait(READY)
+        press(browser, "k")
+
+        browser.open(f"{page}?second")
+        browser.wait(READY)
+
+        assert browser.text("#kept") == "1"
+
+
+def test_a_window_that_was_left_open_takes_nothing_back(browser, album):
+    with served(album) as address:
+        browser.open(address)
+        browser.wait(READY)
+        press(browser, "k")
+        browser.wait("document.querySelector('#saved').textContent === 'saved'")
+        elsewhere = {"order": NAMES, "clips": {}, "title": "Later", "join": "gap", "seconds": 1}
+        (album / CURATION).write_text(json.dumps(elsewhere))
+
+        press(browser, "d")
+        browser.wait("document.querySelector('#saved').textContent.startsWith('not saved')")
+
+        assert "other choices were saved meanwhile" in browser.text("#saved")
+        assert json.loads((album / CURATION).read_text()) == elsewhere
+        browser.open(f"{address}?again")
+        browser.wait(READY)
+        press(browser, "k")
+        browser.wait("document.querySelector('#saved').textContent === 'saved'")
+    assert json.loads((album / CURATION).read_text())["title"] == "Later"
+
+
 DRAG = """
 (() => {
   const rows = document.querySelectorAll(".clip");

@@ -126,7 +126,7 @@ class Curation:
             order = tuple(dict.fromkeys(str(name) for name in plain["order"]))
             join, seconds = plain["join"], float(plain["seconds"])
             title = _text(plain["title"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise DataError("no curation: it lacks order, clips, title, join or seconds") from error
         if join not in ("crossfade", "gap") or not 0 <= seconds <= MOST_SECONDS:
             raise DataError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import socket
 from collections.abc import Awaitable, Callable
@@ -39,15 +40,15 @@ def application(page: Path, clips: Path, curation: Path, save: Save) -> Starlett
         return FileResponse(page, headers=FRESH)
 
     async def tell(_: Request) -> Response:
-        if not curation.exists():  # nothing was chosen yet
-            return JSONResponse(None, headers=FRESH)
-        return FileResponse(curation, headers=FRESH)
+        text = curation.read_bytes() if curation.exists() else b"null"  # nothing was chosen yet
+        headers = {**FRESH, "ETag": _mark(curation)}
+        return Response(text, headers=headers, media_type="application/json")
 
     return Starlette(
         routes=[
             Route("/", answer),
             Route("/curation.json", tell, methods=["GET"]),
-            Route("/curation.json", _saving(save), methods=["PUT"]),
+            Route("/curation.json", _saving(curation, save), methods=["PUT"]),
             Mount("/clips", StaticFiles(directory=clips)),
         ]
     )
@@ -68,7 +69,13 @@ def address_of(place: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _saving(save: Save) -> Callable[[Request], Awaitable[Response]]:
+def _mark(curation: Path) -> str:
+    """Return what tells one curation from another, as an entity tag of HTTP."""
+    text = curation.read_bytes() if curation.exists() else b""
+    return f'"{hashlib.sha256(text).hexdigest()[:32]}"'
+
+
+def _saving(curation: Path, save: Save) -> Callable[[Request], Awaitable[Response]]:
     async def take(request: Request) -> Response:
         # A page from elsewhere cannot send this kind without asking first, and is not answered.
         if request.headers.get("content-type", "").split(";")[0] != "application/json":
@@ -78,10 +85,13 @@ def _saving(save: Save) -> Callable[[Request], Awaitable[Response]]:
             body += part
             if len(body) > LARGEST:
                 return PlainTextResponse("too long", 413)
+        # A window that was left open knows nothing of what was chosen since in another one.
+        if request.headers.get("if-match", _mark(curation)) != _mark(curation):
+            return PlainTextResponse("other choices were saved meanwhile: load the page again", 412)
         try:
             save(json.loads(body))
         except (TypicaError, ValueError, RecursionError) as error:
             return PlainTextResponse(str(error), 422)
-        return JSONResponse({"saved": True})
+        return JSONResponse({"saved": True}, headers={"ETag": _mark(curation)})
 
     return take

@@ -31,6 +31,7 @@ async function restore() {
   try {
     if (served) {
       const answer = await fetch("curation.json", { cache: "no-store" });
+      seen = answer.headers.get("ETag");
       return answer.ok ? await answer.json() : null;
     }
     return JSON.parse(localStorage.getItem(key));
@@ -41,25 +42,24 @@ async function restore() {
 
 let saving = Promise.resolve();
 let waiting = null;
+let seen = null; // the mark of what the server has, as this page last knew it
+let unsent = false;
 
 // Keep the choices, a moment after the last change; one after the other.
 function save() {
   show();
   clearTimeout(waiting);
   say("…");
+  unsent = true;
   waiting = setTimeout(() => (saving = saving.then(keep)), 250);
 }
 
 async function keep() {
   const text = JSON.stringify(choices);
+  unsent = false;
   try {
     if (served) {
-      const answer = await fetch("curation.json", {
-        method: "PUT",
-        headers: { "Content-Type": "application/json" },
-        body: text,
-      });
-      if (!answer.ok) throw new Error(await answer.text());
+      await send(text);
       say("saved");
     } else {
       localStorage.setItem(key, text);
@@ -69,6 +69,21 @@ async function keep() {
     say(`not saved: ${error.message}`);
   }
 }
+
+async function send(text) {
+  const headers = { "Content-Type": "application/json", ...(seen && { "If-Match": seen }) };
+  // A page that goes away may leave no more than 64 kB behind.
+  const options = { method: "PUT", headers, body: text, keepalive: text.length < 16000 };
+  const answer = await fetch("curation.json", options);
+  if (!answer.ok) throw new Error(await answer.text());
+  seen = answer.headers.get("ETag");
+}
+
+// What was changed a moment ago is kept before the page goes away.
+addEventListener("pagehide", () => {
+  clearTimeout(waiting);
+  if (unsent) keep();
+});
 
 const say = (words) => ($("#saved").textContent = words);
 
