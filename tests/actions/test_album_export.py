@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from typica.actions.album.export import Track, cue_sheet, fades, file_name, joined
+from typica.actions.album.export import Track, cue_sheet, fades, file_name, joined, whole_file
 from typica.evaluation.curation import Clip, Curation
 from typica.evaluation.free_running import Stream
 
@@ -85,7 +85,7 @@ def track(number, title, start):
 def test_a_cue_sheet_counts_in_frames_of_which_75_are_a_second():
     tracks = [track(1, 'Say "no"\nmore', 0), track(2, "Two", round(8000 * (61 + 1 / 3)))]
 
-    assert cue_sheet("All", tracks).splitlines() == [
+    assert cue_sheet("All", "All.wav", tracks).splitlines() == [
         'TITLE "All"',
         'FILE "All.wav" WAVE',
         "  TRACK 01 AUDIO",
@@ -107,7 +107,14 @@ def test_a_cue_sheet_counts_in_frames_of_which_75_are_a_second():
         ("a/b\\c:d*e?", "abcde"),
         ("...", "untitled"),
         ("x" * 300, "x" * 80),
+        ("\U00020000" * 80, "\U00020000" * 50),  # four bytes each
+        ("x" * 79 + ". and more", "x" * 79),
     ],
 )
 def test_a_title_becomes_a_name_that_a_file_can_have(title, name):
     assert file_name(title) == name
+
+
+def test_the_whole_album_is_not_called_like_one_of_its_tracks():
+    assert whole_file("Dusk", ["01 Dusk.wav"]) == "Dusk.wav"
+    assert whole_file("01 dusk", ["01 Dusk.wav"]) == "01 dusk (album).wav"

@@ -84,6 +84,28 @@ def test_every_stage_says_what_it_found(album):
     assert [one["step"] for one in table["checkpoints"]] in ([10, 20], [20, 10])
 
 
+@pytest.mark.parametrize(
+    ("trapped", "distance_db", "words"),
+    [
+        (0.0, 6.0, []),
+        (0.6, 6.0, ["train for longer, by the same command with more --minutes"]),
+        (0.0, 27.0, ["it sounds unlike the recordings, 27 dB from them, where those are 9 dB"]),
+    ],
+)
+def test_what_is_free_of_traps_and_yet_no_music_is_told(trapped, distance_db, words):
+    """Loud hiss falls into no trap where limits are drawn from few seconds."""
+    from typica.actions.album.make import advice
+    from typica.evaluation.free_running import FreeRun, Stream
+
+    stream = Stream({"noise": trapped}, 0, -12.0, distance_db, 0.2, 7.9)
+
+    told = advice(FreeRun(8.0, [stream]), 9.0)
+
+    assert len(told) == len(words)
+    assert all(word in sentence for word, sentence in zip(words, told, strict=True))
+    assert len(advice(FreeRun(8.0, [stream]), None)) == (trapped > 0.5)
+
+
 def test_called_again_nothing_is_done_again(album, homes):
     before = files(homes)
 
@@ -218,13 +240,34 @@ def test_what_was_kept_is_exported_in_its_order(album, tmp_path):
 
 
 def test_clips_that_were_chosen_from_are_not_drawn_anew(album):
-    (album.out / "curation.json").write_text("{}")
+    chosen = {"order": [], "clips": {}, "title": "", "join": "gap", "seconds": 1}
+    (album.out / "curation.json").write_text(json.dumps(chosen))
     before = files(album.out / "clips")
 
     status, _, said = album("--clip-seconds", 5, "--no-stream")
 
     assert status == 2
-    assert "holds clips of another length or checkpoint, and curation.json speaks of them" in said
+    assert "curation.json speaks of clips of 4 s: to draw others, of 5 s, move it and clips" in said
+    assert files(album.out / "clips") == before
+    assert album("--no-stream")[0] == 0
+    (album.out / "curation.json").unlink()
+
+
+def test_clips_of_another_checkpoint_wait_until_what_was_chosen_is_moved_away(album):
+    from typica.actions.album.clips import draw_clips
+    from typica.core.errors import RunError
+    from typica.core.run import checkpoints, load
+
+    (album.out / "curation.json").write_text("{}")
+    before = files(album.out / "clips")
+    chosen = json.loads((album.out / "album.json").read_text())["done"]["audition"]["path"]
+    (other,) = {*checkpoints(album.out.parent / "runs" / "band")} - {Path(chosen)}
+
+    with pytest.raises(
+        RunError, match=r"clips of another length or checkpoint, and curation\.json"
+    ):
+        draw_clips(load(other), album.out / "clips", 3, 4.0, 0)
+
     assert files(album.out / "clips") == before
     (album.out / "curation.json").unlink()
 
@@ -255,19 +298,16 @@ def test_the_stream_is_served_from_the_chosen_checkpoint(album):
     assert "band at 2000 Hz" in said
 
 
-def test_a_machine_that_is_too_slow_says_so_and_how_to_draw_ahead(album):
-    path = album.out / "album.json"
-    text = path.read_text()
-    plain = json.loads(text)
-    plain["done"]["plan"]["stream"] = 0.25
-    path.write_text(json.dumps(plain))
+def test_a_machine_that_is_too_slow_says_so_and_how_to_draw_ahead(album, monkeypatch):
+    from typica.actions.album import speed
 
-    status, _, said = album("--seconds", 1)
+    monkeypatch.setattr(speed, "real_time", lambda engine, rate, count: 0.25)
 
-    path.write_text(text)
+    status, _, said = album("--http", "127.0.0.1:0", "--seconds", 1)
+
     assert status == 0
     assert "this machine draws 0.25 times real time, too slow to play live" in said
-    assert "typica stream" in said
+    assert "draw ahead by typica stream " in said
 
 
 def test_until_plan_trains_nothing(recordings, call, tmp_path, monkeypatch):
@@ -293,6 +333,15 @@ def test_until_plan_trains_nothing(recordings, call, tmp_path, monkeypatch):
         (("--export",), "no clip was kept: choose by typica album"),
         (("--http", "nowhere", "--curate"), "--http takes HOST:PORT"),
         (("--http", "nowhere"), "--http takes HOST:PORT"),
+        (("--set", "model.chanels=9"), "there is no setting 'model.chanels': did you mean"),
+        (("--set", "model.channels=9"), "was begun with model.channels"),
+        (("--http", "127.0.0.1:0", "--seconds", "-1"), "--seconds must be above 0, got -1"),
+        (("--export", "--curation", "no.json"), "cannot read no.json: no such file or directory"),
+        (("--best", "2"), "--best is for --export: add that, or leave --best out"),
+        (("--curation", "x.json"), "--curation is for --export"),
+        (("--curate", "--export"), "--curate and --export are two commands"),
+        (("--export", "--clips", "9"), "--export makes nothing anew: leave --clips out"),
+        (("--curate", "--set", "model.channels=9"), "--curate makes nothing anew: leave --set out"),
     ],
 )
 def test_what_does_not_go_is_refused_in_a_sentence(album, asked, words):
@@ -306,17 +355,200 @@ def test_what_does_not_go_is_refused_in_a_sentence(album, asked, words):
     assert files(album.out) == before
 
 
-def test_too_little_music_is_refused_before_the_training(tmp_path, call, monkeypatch):
+def test_what_was_refused_is_not_asked_for_again(album):
+    """The next command, without it, goes on as if nothing had been said."""
+    assert album("--set", "model.channels=9")[0] == 2
+    assert album("--set", "data.crop=999999999", "--until", "plan")[0] == 2
+
+    status, _, said = album("--until", "plan")
+
+    assert status == 0, said
+    assert "plan: measured before" in said
+
+
+def test_a_recording_that_comes_after_the_training_is_told_and_not_learnt_from(album, recordings):
+    before = files(album.out / "corpus")
+    late = recordings / "late.wav"
+    soundfile.write(late, np.random.default_rng(1).uniform(-0.5, 0.5, 60 * RATE), RATE)
+    (recordings / "0.wav").rename(recordings / ".hidden")
+
+    status, _, said = album(*QUICK, "--no-stream")
+
+    late.unlink()
+    (recordings / ".hidden").rename(recordings / "0.wav")
+    assert status == 0, said
+    assert "late.wav came after the training had begun, and nothing is learnt from that" in said
+    assert "0.wav is not in" in said
+    assert "train: done before" in said
+    assert files(album.out / "corpus") == before
+
+
+def test_recordings_that_lie_elsewhere_by_now_are_not_needed_any_more(album, recordings):
+    away = recordings.rename(recordings.with_name("away"))
+
+    status, _, said = album("--no-stream", folder=album.out)
+
+    away.rename(recordings)
+    assert status == 0, said
+    assert f"prepare: there is no folder {recordings}; what was prepared of it is kept" in said
+
+
+def test_other_recordings_do_not_take_the_place_of_a_lost_corpus(album, recordings, tmp_path):
+    shutil.copytree(album.out, tmp_path / "copy")
+    shutil.rmtree(album.out / "corpus")
+    (recordings / "0.wav").rename(recordings / ".hidden")
+
+    status, _, said = album("--until", "train")
+
+    (recordings / ".hidden").rename(recordings / "0.wav")
+    shutil.rmtree(album.out)
+    shutil.copytree(tmp_path / "copy", album.out)
+    assert status == 2
+    assert "holds other recordings than those that" in said
+
+
+def test_two_commands_do_not_make_the_same_album_at_once(album):
+    from typica.actions.album.project import alone
+
+    before = files(album.out)
+    with alone(album.out):
+        status, _, said = album(*QUICK, "--no-stream")
+
+    assert status == 2
+    assert "is being made by another command: wait for it, or take another folder by --out" in said
+    assert files(album.out) == before
+
+
+def test_a_command_that_has_to_wait_leaves_alone_what_another_has_just_begun(
+    recordings, call, tmp_path, monkeypatch
+):
+    from typica.actions.album.project import alone
+
+    monkeypatch.setenv("TYPICA_RUNS", str(tmp_path / "runs"))
+    with alone(tmp_path / "a"):
+        (tmp_path / "a" / "corpus" / ".half").mkdir(parents=True)
+        status, _, said = call("album", recordings, "-o", tmp_path / "a", *TINY, "--no-stream")
+
+        assert status == 2
+        assert "is being made by another command" in said
+        assert (tmp_path / "a" / "corpus" / ".half").is_dir()
+
+
+def test_a_port_that_is_taken_is_told_before_the_training(recordings, call, tmp_path, monkeypatch):
+    import socket
+
+    pytest.importorskip("starlette")
+    monkeypatch.setenv("TYPICA_RUNS", str(tmp_path / "runs"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        status, _, said = call("album", recordings, "-o", tmp_path / "a", *TINY, "--http", address)
+
+    assert status == 2
+    assert f"cannot listen at {address}: address already in use" in said
+    assert not (tmp_path / "a").exists()
+
+
+def test_an_album_that_was_stopped_while_it_was_prepared_goes_on(
+    recordings, call, tmp_path, monkeypatch
+):
+    from typica.actions.album import make
+
+    monkeypatch.setenv("TYPICA_RUNS", str(tmp_path / "runs"))
+    words = ("album", recordings, "-o", tmp_path / "a", *TINY, "--until", "prepare")
+
+    def stop(*arguments, **settings):
+        make_whole(*arguments, **settings)
+        raise KeyboardInterrupt
+
+    make_whole = make.prepare_data
+    monkeypatch.setattr(make, "prepare_data", stop)
+    assert call(*words)[0] == 130
+    assert [path.name for path in (tmp_path / "a").glob("[!.]*")] == ["corpus"]
+    monkeypatch.setattr(make, "prepare_data", make_whole)
+
+    status, _, said = call(*words)
+
+    assert status == 0, said
+    assert json.loads((tmp_path / "a" / "album.json").read_text())["settings"]["rate"] == RATE
+
+
+@pytest.mark.parametrize("place", ["inside", "runs"])
+def test_what_is_made_is_never_taken_for_a_recording(
+    recordings, call, place, tmp_path, monkeypatch
+):
+    """As happens where the command is called in the folder of the recordings."""
+    monkeypatch.setenv("TYPICA_RUNS", str((recordings if place == "runs" else tmp_path) / "runs"))
+    out = (recordings if place == "inside" else tmp_path) / "albums" / "a"
+
+    status, _, said = call("album", recordings, "-o", out, *TINY)
+
+    assert status == 2
+    assert f"would lie among the recordings, in {recordings}" in said
+    assert not (recordings / "albums").exists()
+
+
+@pytest.mark.parametrize(
+    ("wishes", "found", "when"),
+    [
+        # The clock ends it, however many steps are taken by then.
+        ({"minutes": 30.0}, {"steps": 700, "training_s": 1800}, ("0", "3")),
+        ({"minutes": 600.0, "steps": 1000}, {"steps": 1000, "training_s": 500}, ("100", "10")),
+        ({"steps": 1000}, {"steps": 1000, "training_s": 12000}, ("100", "20")),
+    ],
+)
+def test_checkpoints_are_evenly_spaced_whatever_ends_the_training(wishes, found, when):
+    from typica.actions.album.project import Settings
+    from typica.actions.album.recipe import course
+
+    set_ = dict(one.split("=") for one in course(Settings("x", 8000, **wishes), found))
+
+    names = ("training.checkpoint_every", "training.checkpoint_minutes")
+    assert tuple(set_[name] for name in names) == when
+    assert set_["training.keep"] == "30"
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (("--system", "vqvae"), "vqvae makes no stream of its own: take --system samplernn"),
+        (("--system", "pixelcnn"), "pixelcnn models images and corpora hold audio"),
+        (("--system", "wavnet"), "there is no system 'wavnet': did you mean"),
+        (("--preset", "dadabots", "--rate", "8000"), "is made for 16000 Hz, not 8000: take --rate"),
+        (("--set", "training.steps=many"), "training.steps must be a whole number"),
+        (("--device", "cuda:9"), "there is no device 'cuda:9'"),
+        (("-o", ".hidden"), "an album cannot be called '.hidden'"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_anything_is_prepared(
+    recordings, call, tmp_path, monkeypatch, asked, words
+):
+    monkeypatch.setenv("TYPICA_RUNS", str(tmp_path / "runs"))
+
+    status, _, said = call("album", recordings, "-o", tmp_path / "a", *asked, "--no-stream")
+
+    assert status == 2
+    assert words in said
+    assert len(said.strip().splitlines()) == 1
+    assert not (tmp_path / "a").exists()
+
+
+def test_too_little_music_is_refused_until_there_is_more(recordings, tmp_path, call, monkeypatch):
     monkeypatch.setenv("TYPICA_RUNS", str(tmp_path / "runs"))
     (tmp_path / "short").mkdir()
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 120 * RATE)
     soundfile.write(tmp_path / "short" / "a.wav", noise, RATE)
 
-    status, _, said = call("album", tmp_path / "short", "-o", tmp_path / "album", *QUICK)
+    words = ("album", tmp_path / "short", "-o", tmp_path / "album", *TINY, "--until", "prepare")
+
+    status, _, said = call(*words)
 
     assert status == 2
-    assert "too short to hold out what tells music from traps: take at least 5 minutes" in said
+    assert "too little of that is held out to tell music from traps: take at least 5 min" in said
     assert not (tmp_path / "runs").exists()
+    shutil.copy(recordings / "1.wav", tmp_path / "short")
+    shutil.copy(recordings / "2.wav", tmp_path / "short")
+    status, _, said = call(*words)
+    assert status == 0, said
 
 
 def test_an_album_is_no_place_for_others(tmp_path, recordings, call, monkeypatch):
@@ -332,6 +564,59 @@ def test_an_album_is_no_place_for_others(tmp_path, recordings, call, monkeypatch
     status, _, said = call("album", tmp_path / "nothing", "--curate", "-o", tmp_path / "none")
     assert status == 2
     assert "there is no album in" in said
+
+
+def test_what_somebody_else_put_beside_an_export_is_never_removed(album):
+    assert album("--export", "--best", 1)[0] == 0
+    cover = album.out / "export" / "cover.jpg"
+    cover.write_bytes(b"mine")
+    before = files(album.out / "export")
+
+    status, _, said = album("--export", "--best", 2)
+
+    assert status == 2
+    assert f"{cover} was not put there by an export" in said
+    assert files(album.out / "export") == before
+    cover.unlink()
+    assert album("--export", "--best", 2)[0] == 0
+    shutil.rmtree(album.out / "export")
+
+
+def test_an_album_called_like_a_track_keeps_both(album, tmp_path):
+    clips = {"clip-001": {"verdict": "keep", "title": "Dusk"}, "clip-002": {"verdict": "keep"}}
+    chosen = {"order": list(clips), "clips": clips, "title": "01 dusk", "join": "gap", "seconds": 0}
+    (tmp_path / "chosen.json").write_text(json.dumps(chosen))
+
+    status, _, said = album("--export", "--curation", tmp_path / "chosen.json")
+
+    assert status == 0, said
+    track = album.out / "export" / "01 Dusk.wav"
+    assert track.read_bytes() == (album.out / "clips" / "clip-001.wav").read_bytes()
+    told = json.loads((album.out / "export" / "tracks.json").read_text())
+    assert (told["file"], told["cue"]) == ("01 dusk (album).wav", "01 dusk (album).cue")
+    assert f'FILE "{told["file"]}" WAVE' in (album.out / "export" / told["cue"]).read_text()
+    shutil.rmtree(album.out / "export")
+
+
+def test_nothing_is_left_of_recordings_that_cannot_be_used(tmp_path, call):
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "notes.txt").write_text("la la la")
+
+    status, _, said = call("album", tmp_path / "texts", "-o", tmp_path / "a", "--no-stream")
+
+    assert status == 2
+    assert "no recording of texts can be used: notes.txt (not a sound file)" in said
+    assert not (tmp_path / "a").exists()
+
+
+def test_an_album_without_clips_exports_nothing(tmp_path, recordings, call, monkeypatch):
+    monkeypatch.setenv("TYPICA_RUNS", str(tmp_path / "runs"))
+    call("album", recordings, "-o", tmp_path / "my album", *TINY, "--until", "prepare")
+
+    status, _, said = call("album", tmp_path / "my album", "--export", "--best", 8)
+
+    assert status == 2
+    assert f"has no clips yet: draw them by typica album '{tmp_path / 'my album'}'" in said
 
 
 @pytest.mark.slow

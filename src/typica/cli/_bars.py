@@ -85,8 +85,9 @@ class _Line(Task):
 
     def _print(self, ending: str = "") -> None:
         total = f"/{self.total:.0f}" if self.total else ""
+        done = f"{self.done:.0f}{total}" if self.total or self.done else ""
         ending = ending or self._left()
-        words = (f"{self.what}: {self.done:.0f}{total}", self.unit, self.figures, ending)
+        words = (f"{self.what}:", done, self.unit, self.figures, ending)
         print(" ".join(word for word in words if word), file=sys.stderr, flush=True)
 
     def _left(self) -> str:

@@ -96,13 +96,6 @@ def album(
     from typica.cli._bars import Bars
 
     place = place_of(folder, out)
-    if curate:
-        _curate(place, http)
-        return
-    if export:
-        _export(place, best, curation)
-        return
-
     wishes: dict[str, Any] = {
         "minutes": minutes,
         "steps": steps,
@@ -118,10 +111,18 @@ def album(
         "clip_seconds": clip_seconds,
         "licence": licence,
     }
+    given = {name: value for name, value in wishes.items() if value is not None}
+    _check_together(curate, export, {"best": best, "curation": curation}, given)
+    if curate:
+        _curate(place, http)
+        return
+    if export:
+        _export(place, best, curation)
+        return
     made = make_album(
         folder,
         place,
-        {name: value for name, value in wishes.items() if value is not None},
+        given,
         until=until if stream or until != "stream" else "page",
         http=http,
         seconds=seconds,
@@ -131,14 +132,33 @@ def album(
     _tell(made)
 
 
+def _check_together(
+    curate: bool, export: bool, of_export: dict[str, Any], wishes: dict[str, Any]
+) -> None:
+    """Refuse options that what is asked for would not look at."""
+    from typica.core.errors import ConfigError
+
+    if curate and export:
+        raise ConfigError("--curate and --export are two commands: give one after the other")
+    for name, value in of_export.items():
+        if value is not None and not export:
+            raise ConfigError(f"--{name} is for --export: add that, or leave --{name} out")
+    door = "--curate" if curate else "--export"
+    for name in wishes if curate or export else ():
+        option = "set" if name == "settings" else name.replace("_", "-")
+        raise ConfigError(f"{door} makes nothing anew: leave --{option} out, or {door}")
+
+
 def _tell(made: Album) -> None:
+    import shlex
     import sys
 
     if made.page is None:
         print(made.project.path)
         return
     print(made.page)
-    print(f"open it, or: typica album {made.project.path} --curate", file=sys.stderr)
+    command = shlex.join(["typica", "album", str(made.project.path), "--curate"])
+    print(f"open it, or: {command}", file=sys.stderr)
 
 
 def _curate(place: Path, http: str) -> None:

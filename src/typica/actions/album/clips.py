@@ -71,10 +71,10 @@ def draw_clips(
     return len(missing)
 
 
-def kept_clips(folder: Path, count: int) -> Iterator[Clip]:
-    """Yield the clips that are in a folder."""
-    for number in range(count):
-        clip = read_clip(folder, _name(number))
+def kept_clips(folder: Path) -> Iterator[Clip]:
+    """Yield the clips that are whole in a folder, in the order of their numbers."""
+    for path in sorted(folder.glob("clip-*.json")):
+        clip = read_clip(folder, path.stem)
         if clip is not None:
             yield clip
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from typica.actions.album.make import write_curation_page
+from typica.actions.album.page import write_curation_page
 from typica.actions.album.project import CLIPS, open_project
 from typica.core.errors import RunError
 from typica.core.files import write_json
@@ -30,9 +31,10 @@ def curate(album: Path, http: str, progress: Progress = SILENT) -> None:
     """
     project = open_project(album)
     if not any((album / CLIPS).glob("clip-*.json")):
-        raise RunError(f"{album} has no clips yet: draw them by typica album {album} --no-stream")
-    write_curation_page(project)
+        command = shlex.join(["typica", "album", str(album), "--no-stream"])
+        raise RunError(f"{album} has no clips yet: draw them by {command}")
     with listen(http) as place:
+        write_curation_page(project)
         from typica.streaming.curating import address_of, application, server
 
         web = application(album / PAGE, album / CLIPS, album / CURATION, saver(album))

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from typica.actions.album.clips import kept_clips
 from typica.actions.album.project import CLIPS, EXPORT, Project, open_project
-from typica.core.errors import ConfigError, DataError
+from typica.core.errors import ConfigError, DataError, RunError
 from typica.core.files import replacing, write_json
 from typica.evaluation.curation import Choice, Clip, Curation, place, read_curation
 from typica.streaming.crossfade import crossfade, crossfade_gains
 
 FRAMES = 75  # of a second, in which cue sheets count
 TRACKS = "tracks.json"
+LONGEST = 200  # bytes of a name, to which a number and an ending come
 
 Samples = NDArray[np.float32]
 
@@ -70,24 +71,30 @@ def export(album: Path, *, best: int | None = None, curation: Path | None = None
             as a file lets one download it.
 
     Raises:
-        RunError: There is no album.
+        RunError: There is no album or no clip, or the folder holds what is no part of an export.
         ConfigError: Nothing was kept.
         DataError: What was chosen cannot be read, or a clip is not there any more.
     """
     project = open_project(album)
-    chosen = _chosen(project, best, curation)
-    clips = {one.name: one for one in kept_clips(album / CLIPS, project.settings.clips)}
+    clips = {one.name: one for one in kept_clips(album / CLIPS)}
+    if not clips:
+        raise RunError(f"{album} has no clips yet: draw them by {_typica('album', album)}")
+    _check_ours(album / EXPORT)
+    chosen = _chosen(project, list(clips.values()), best, curation)
     gone = [name for name in chosen.kept if name not in clips]
     if gone:
         raise DataError(f"{gone[0]} was kept and is not there any more: draw the clips again")
     tracks = _tracks(chosen, [clips[name] for name in chosen.kept])
-    title = chosen.title or project.run
+    title = chosen.title.strip() or project.run
+    whole = whole_file(title, [track.file for track in tracks])
     with replacing(album / EXPORT) as folder:
         folder.mkdir()
-        length = _write(folder, album / CLIPS, tracks, chosen, file_name(title))
+        length = _write(folder, album / CLIPS, tracks, chosen, whole)
         seconds = length / tracks[0].clip.rate
-        (folder / f"{file_name(title)}.cue").write_text(cue_sheet(title, tracks), encoding="utf-8")
-        write_json(folder / TRACKS, _told(project, title, chosen, tracks, seconds))
+        cue = folder / Path(whole).with_suffix(".cue")
+        cue.write_text(cue_sheet(title, whole, tracks), encoding="utf-8")
+        told = {"title": title, "file": whole, "cue": cue.name, "seconds": seconds}
+        write_json(folder / TRACKS, told | _told(project, chosen, tracks))
     return Exported(album / EXPORT, tracks, seconds)
 
 
@@ -123,17 +130,34 @@ def joined(sounds: Iterator[Samples], overlaps: Sequence[int]) -> Iterator[Sampl
     yield held
 
 
-def _chosen(project: Project, best: int | None, file: Path | None) -> Curation:
+def _check_ours(folder: Path) -> None:
+    """Refuse to put an export in the place of what somebody else has put there."""
+    if not folder.exists():
+        return
+    try:
+        told = json.loads((folder / TRACKS).read_text("utf-8"))
+        ours = {TRACKS, told["file"], told["cue"], *(track["file"] for track in told["tracks"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        ours = set()
+    for name in sorted({path.name for path in folder.iterdir()} - ours):
+        raise RunError(
+            f"{folder / name} was not put there by an export, which takes the place of that "
+            f"folder: move it elsewhere first"
+        )
+
+
+def _chosen(
+    project: Project, clips: Sequence[Clip], best: int | None, file: Path | None
+) -> Curation:
     found = (_read(file) if file else read_curation(project.path)) or Curation()
     if best is not None:
-        clips = list(kept_clips(project.path / CLIPS, project.settings.clips))
         names = [one.clip.name for one in place(clips)[:best]]
         kept = {name: replace(found.clips.get(name, Choice()), verdict="keep") for name in names}
         found = replace(found, order=tuple(names), clips=kept)
     if not found.kept:
         raise ConfigError(
-            f"no clip was kept: choose by typica album {shlex.quote(str(project.path))} --curate, "
-            f"or take the best by the rules with --best 8"
+            f"no clip was kept: choose by {_typica('album', project.path, '--curate')}, or take "
+            f"the best by the rules with --best 8"
         )
     return found
 
@@ -141,7 +165,9 @@ def _chosen(project: Project, best: int | None, file: Path | None) -> Curation:
 def _read(file: Path) -> Curation:
     try:
         return Curation.from_json(json.loads(file.read_text("utf-8")))
-    except (OSError, ValueError, DataError) as error:
+    except OSError as error:
+        raise DataError(f"cannot read {file}: {(error.strerror or str(error)).lower()}") from error
+    except (ValueError, DataError) as error:
         raise DataError(f"cannot use {file}: {error}") from error
 
 
@@ -156,14 +182,14 @@ def _tracks(chosen: Curation, clips: Sequence[Clip]) -> list[Track]:
     return tracks
 
 
-def _write(folder: Path, clips: Path, tracks: Sequence[Track], chosen: Curation, title: str) -> int:
+def _write(folder: Path, clips: Path, tracks: Sequence[Track], chosen: Curation, whole: str) -> int:
     """Write the tracks by themselves and the whole album; return the samples of the whole."""
     rate = tracks[0].clip.rate
     for track in tracks:
         shutil.copyfile(clips / f"{track.clip.name}.wav", folder / track.file)
     sounds = (_sound(folder / track.file) for track in tracks)
     overlaps = fades([track.clip.samples for track in tracks], rate, chosen)
-    with soundfile.SoundFile(folder / f"{title}.wav", "w", rate, 1, "PCM_16") as file:
+    with soundfile.SoundFile(folder / whole, "w", rate, 1, "PCM_16") as file:
         for part in joined(sounds, overlaps):
             file.write(part)
         return int(file.tell())
@@ -175,14 +201,23 @@ def _sound(path: Path) -> Samples:
 
 
 def file_name(title: str) -> str:
-    """Return a title as a file may be called everywhere."""
-    kept = re.sub(r"[^\w\s().,'&+-]", "", title, flags=re.UNICODE)
-    return " ".join(kept.split()).strip(". ")[:80] or "untitled"
+    """Return a title as a file may be called everywhere, without an ending."""
+    kept = " ".join(re.sub(r"[^\w\s().,'&+-]", "", title, flags=re.UNICODE).split())
+    # Names are limited in bytes, of which a letter may take four.
+    short = kept.strip(". ")[:80].encode()[:LONGEST].decode(errors="ignore")
+    return short.strip(". ") or "untitled"
 
 
-def cue_sheet(title: str, tracks: Sequence[Track]) -> str:
+def whole_file(title: str, others: Sequence[str]) -> str:
+    """Return how the file of the whole album is called, unlike those of its tracks."""
+    name = file_name(title)
+    taken = {other.casefold() for other in others}
+    return f"{name} (album).wav" if f"{name}.wav".casefold() in taken else f"{name}.wav"
+
+
+def cue_sheet(title: str, file: str, tracks: Sequence[Track]) -> str:
     """Return a cue sheet for the file of the whole album, with the seed of each track."""
-    lines = [f'TITLE "{_quoted(title)}"', f'FILE "{file_name(title)}.wav" WAVE']
+    lines = [f'TITLE "{_quoted(title)}"', f'FILE "{file}" WAVE']
     for track in tracks:
         lines += [
             f"  TRACK {track.number:02d} AUDIO",
@@ -203,14 +238,10 @@ def _quoted(text: str) -> str:
     return " ".join(text.replace('"', "'").split())
 
 
-def _told(
-    project: Project, title: str, chosen: Curation, tracks: Sequence[Track], seconds: float
-) -> dict[str, Any]:
+def _told(project: Project, chosen: Curation, tracks: Sequence[Track]) -> dict[str, Any]:
     """Return what a program may want to know, and how each track is drawn again."""
     path = str(project.done["audition"]["path"])
     return {
-        "title": title,
-        "seconds": seconds,
         "join": chosen.join,
         "join_seconds": chosen.seconds,
         "checkpoint": path,
@@ -234,5 +265,8 @@ def _told(
 
 
 def _command(path: str, clip: Clip) -> str:
-    seconds, seed = repr(clip.seconds), str(clip.seed)
-    return shlex.join(["typica", "sample", path, "--seconds", seconds, "--seed", seed])
+    return _typica("sample", path, "--seconds", repr(clip.seconds), "--seed", clip.seed)
+
+
+def _typica(*words: object) -> str:
+    return shlex.join(["typica", *map(str, words)])

@@ -9,39 +9,39 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
-from typica.actions.album.clips import GROUP, draw_clips, kept_clips
-from typica.actions.album.project import CLIPS, CORPUS, Project, begin
-from typica.actions.album.speed import measure_speed
+from typica.actions.album.clips import GROUP, draw_clips
+from typica.actions.album.page import write_curation_page
+from typica.actions.album.project import CLIPS, CORPUS, Project, alone, begin
+from typica.actions.album.recipe import check_recipe, course, tables, wished
+from typica.actions.album.recordings import changes, check_held_out
+from typica.actions.album.speed import measure_speed, playing_speed
 from typica.actions.audition import USUAL, audition
 from typica.actions.plan import plan
 from typica.actions.prepare_data import prepare_data
 from typica.actions.stream import Computing, Music, stream
 from typica.actions.train import train
-from typica.core import registry
-from typica.core.config import override
+from typica.core.config import read_yaml
 from typica.core.device import pick_device
 from typica.core.duration import span
-from typica.core.errors import DataError
+from typica.core.errors import ConfigError, DataError
 from typica.core.files import digest
 from typica.core.progress import SILENT, Progress
 from typica.core.run import CONFIG, WEIGHTS, load
-from typica.data.corpus import Corpus, open_corpus
+from typica.data.corpus import INFO, Corpus, open_corpus
 from typica.data.split import SPLITS
-from typica.evaluation.curation import place, read_curation
-from typica.evaluation.curation_page import PAGE, write_page
+from typica.evaluation.curation import CURATION
+from typica.evaluation.curation_page import PAGE
 from typica.evaluation.figures import check_matplotlib
+from typica.evaluation.free_running import FreeRun
 from typica.evaluation.ranking import TRAPPED
 from typica.streaming.airing import Aired
-from typica.streaming.server import check_installed, parse_address
+from typica.streaming.server import listen
 from typica.training.card import CARD
 from typica.training.job import describe
-from typica.typicality.monitor.calibration import BLOCK_S
-from typica.typicality.monitor.tail import LEAST_BLOCKS
 
 Stage = Literal["prepare", "plan", "train", "audition", "clips", "page", "stream"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
-LEAST_MINUTES = 5.0  # of recordings
-SAFETY_MINUTES = 10.0  # between checkpoints that are written for safety alone
+FAR = 2.0  # times as far from recordings as those are from one another
 
 
 class Album(NamedTuple):
@@ -84,18 +84,24 @@ def make_album(
         progress: Hears how far it is.
 
     Raises:
-        TypicaError: Something asked for does not go together, or a stage failed.
+        TypicaError: Something asked for does not go together, the port is taken, another command
+            makes the album, or a stage failed.
         KeyboardInterrupt: Ctrl-C was pressed; what is done is kept.
     """
     check_matplotlib("the page of an album")
-    if until == "stream":  # what it will need, before the hours of training
-        check_installed()
-        parse_address(http)
+    pick_device(device)  # what all of it will need, before the hours of training
+    if until == "stream":
+        listen(http).close()
+        if seconds is not None and not 0 < seconds < math.inf:
+            raise ConfigError(f"--seconds must be above 0, got {seconds:g}")
     project = begin(folder, out, wishes)
+    check_recipe(project)
     making = _Making(project, device, progress)
     last = STAGES.index(until)
-    for stage in STAGES[: min(last, STAGES.index("page")) + 1]:
-        getattr(making, stage)()
+    with alone(project.path):
+        for stage in STAGES[: min(last, STAGES.index("page")) + 1]:
+            getattr(making, stage)()
+        project.save()
     if last < STAGES.index("page"):
         return Album(project)
     page = project.path / PAGE
@@ -115,24 +121,15 @@ class _Making:
         return self.project.path / CORPUS / self.project.run
 
     def prepare(self) -> None:
-        """Prepare the recordings, or see that they are as they were."""
-        asked = self.settings
-        corpus = prepare_data(
-            asked.folder,
-            self.corpus,
-            rate=asked.rate,
-            split=asked.split,
-            licence=asked.licence,
-            progress=self.progress,
-        )
-        _check_held_out(corpus)
+        """Prepare the recordings; what a training has begun with stays as it was."""
+        is_begun = (self.project.run_path / CONFIG).exists()
+        corpus = self._kept() if is_begun and (self.corpus / INFO).exists() else self._prepared()
         shares = [f"{corpus.seconds(split) / 60:.1f} min {split}" for split in SPLITS]
-        self.project.note("prepare", {"fingerprint": corpus.fingerprint})
-        self._say("prepare", f"{', '.join(shares)}; held out by {asked.split}")
+        self._say("prepare", f"{', '.join(shares)}; held out by {self.settings.split}")
 
     def plan(self) -> None:
         """Measure what the training will take, and how fast the model will play."""
-        asked = self._asked_of_training()
+        asked = {**self._asked_of_training(), "device": str(pick_device(self.device))}
         before = self.project.done.get("plan", {})
         if before.get("asked") == asked:
             self._say("plan", "measured before")
@@ -143,19 +140,23 @@ class _Making:
     def train(self) -> None:
         """Train, or go on, or see that it was done."""
         asked, run = self.settings, self.project.run_path
-        course = self._asked_of_training()
-        if self.project.done.get("train") != course:
+        wanted = self._asked_of_training()
+        if self.project.done.get("train") != wanted:
             # What is asked for stands before it is done, and a run without a card is not finished.
             (run / CARD).unlink(missing_ok=True)
-            self.project.note("train", course)
+            self.project.note("train", wanted)
         if all((run / name).exists() for name in (WEIGHTS, CARD)):
             self._say("train", f"done before; the run is {run}")
             return
+        if (self.project.path / CURATION).exists():
+            self._say(
+                "train", f"{CURATION} speaks of the clips that are there: no others are drawn"
+            )
         train(
             asked.system,
             self.corpus,
             asked.preset,
-            self._settings(),
+            course(asked, self.project.done["plan"]),
             name=self.project.run,
             resume=(run / CONFIG).exists(),
             device=self.device,
@@ -166,15 +167,15 @@ class _Making:
     def audition(self) -> None:
         """Let all checkpoints play, and choose the healthiest."""
         settings, weights = self.settings, digest(self.project.run_path / WEIGHTS)
-        course = USUAL._replace(clip_seconds=settings.audition_seconds, seed=settings.seed)
-        asked = {"weights": weights, **course._asdict()}
+        usual = USUAL._replace(clip_seconds=settings.audition_seconds, seed=settings.seed)
+        asked = {"weights": weights, **usual._asdict()}
         before = self.project.done.get("audition", {})
         if before.get("asked") == asked and Path(before["path"]).is_dir():
             self._say("audition", f"done before: {before['name']}")
             return
         found = audition(
             self.project.run_path,
-            course=course,
+            course=usual,
             out=self.project.path / "audition",
             device=self.device,
             progress=self.progress,
@@ -183,12 +184,8 @@ class _Making:
         self.project.note("audition", {"asked": asked, "path": best.path, "name": best.name})
         for sentence in found.program.sentences:
             self._say("audition", sentence)
-        if best.run.trapped >= TRAPPED:
-            self._say(
-                "audition",
-                "train for longer, by the same command with more --minutes; if it still makes "
-                "nothing but noise, begin anew with another --seed and --out",
-            )
+        for sentence in advice(best.run, found.program.expected_distance_db):
+            self._say("audition", sentence)
         self._say("audition", f"the table is {found.page}")
 
     def clips(self) -> None:
@@ -214,12 +211,13 @@ class _Making:
 
     def stream(self, http: str, seconds: float | None) -> Aired | None:
         """Play without an end, if this machine is fast enough for it."""
-        factor = self.project.done["plan"]["stream"]
+        factor = playing_speed(load(self.chosen, self.device), self.progress)
         if factor < 1:
+            ahead = ["typica", "stream", self.chosen, "-o", "ahead.flac", "--seconds", "600"]
             self._say(
                 "stream",
                 f"this machine draws {factor:.2g} times real time, too slow to play live: draw "
-                f"ahead by typica stream {self.chosen} -o ahead.flac --seconds 600",
+                f"ahead by {shlex.join(ahead)}",
             )
             return None
         self._say("stream", f"{factor:.3g} times real time, with the monitor on; Ctrl-C ends it")
@@ -242,25 +240,58 @@ class _Making:
         asked = {name: getattr(self.settings, name) for name in names}
         return asked | {"settings": list(self.settings.settings)}
 
+    def _prepared(self) -> Corpus:
+        """Prepare the recordings, and see that a model can be chosen by what is held out."""
+        asked = self.settings
+        corpus = prepare_data(
+            asked.folder,
+            self.corpus,
+            rate=asked.rate,
+            split=asked.split,
+            licence=asked.licence,
+            progress=self.progress,
+        )
+        check_held_out(corpus, asked.split)
+        self._check_same(corpus)
+        return corpus
+
+    def _check_same(self, corpus: Corpus) -> None:
+        """Refuse other recordings than those that a training has begun with."""
+        run = self.project.run_path
+        if not (run / CONFIG).exists():
+            return
+        if read_yaml(run / CONFIG)["corpus"]["fingerprint"] != corpus.fingerprint:
+            raise DataError(
+                f"{self.settings.folder} holds other recordings than those that {run} was begun "
+                f"with: begin another album with --out"
+            )
+
+    def _kept(self) -> Corpus:
+        """Open the corpus that is trained on, and tell what came or went since."""
+        corpus = open_corpus(self.corpus)
+        for sentence in changes(Path(self.settings.folder), corpus):
+            self._say("prepare", sentence)
+        return corpus
+
     def _measure(self) -> dict[str, Any]:
         asked = self.settings
         planned = plan(
             asked.system,
             self.corpus,
             asked.preset,
-            self._wished(),
+            wished(asked),
             device=self.device,
             progress=self.progress,
         ).plan
         place = pick_device(self.device)
-        tables = override(registry.preset(asked.system, asked.preset), self._wished())
-        job = describe(asked.system, asked.preset, tables, open_corpus(self.corpus), place)
+        job = describe(asked.system, asked.preset, tables(asked), open_corpus(self.corpus), place)
         with self.progress.task("drawing for a moment"):
             speed = measure_speed(job, min(GROUP, asked.clips), self.progress)
         return {
             "parameters": planned.parameters,
             "steps": planned.steps,
             "training_s": planned.training_s,
+            "checkpoint_bytes": planned.checkpoint_bytes,
             "fits": planned.fits,
             "stream": speed.stream,
             "together": speed.together,
@@ -272,50 +303,35 @@ class _Making:
         streams = USUAL.clips * asked.audition_seconds / found["together"]
         audition_s = asked.checkpoints * (streams + USUAL.seconds / found["stream"])
         clips_s = asked.clips * asked.clip_seconds / found["together"]
+        disk_mb = asked.checkpoints * found["checkpoint_bytes"] / 1e6
         return (
             f"{found['parameters']:,} parameters; training {span(found['training_s'])} "
             f"({found['steps']:,} steps), audition {span(audition_s)}, clips "
-            f"{span(clips_s)}; one stream plays {found['stream']:.3g} times "
-            f"real time{'' if found['fits'] else '; it does not fit into the free memory'}"
+            f"{span(clips_s)}; checkpoints {disk_mb:,.0f} MB; one stream plays "
+            f"{found['stream']:.3g} times real time"
+            f"{'' if found['fits'] else '; it does not fit into the free memory'}"
         )
-
-    def _wished(self) -> list[str]:
-        """Return the settings of the training that were wished for."""
-        asked = self.settings
-        given = {"steps": asked.steps, "minutes": asked.minutes, "seed": asked.seed}
-        own = [f"training.{name}={value}" for name, value in given.items() if value is not None]
-        return [*asked.settings, *own]
-
-    def _settings(self) -> list[str]:
-        """Return those, and when checkpoints are written: evenly, and all of them are kept."""
-        found, count = self.project.done["plan"], self.settings.checkpoints
-        every = max(1, math.ceil(found["steps"] / count))
-        minutes = max(SAFETY_MINUTES, found["training_s"] / 60 / count)
-        return [
-            f"training.checkpoint_every={every}",
-            f"training.checkpoint_minutes={minutes:.1f}",
-            f"training.keep={3 * count}",
-            *self._wished(),
-        ]
 
     def _say(self, stage: str, words: str) -> None:
         self.progress.say(f"{stage}: {words}")
 
 
-def _check_held_out(corpus: Corpus) -> None:
-    """Refuse, before the training, what no checkpoint could be chosen by after it."""
-    blocks = [one.length // round(BLOCK_S * corpus.rate) for one in corpus.recordings("valid")]
-    if sum(blocks) < LEAST_BLOCKS:
-        raise DataError(
-            f"the recordings last {corpus.seconds() / 60:.1f} minutes, too short to hold out what "
-            f"tells music from traps: take at least {LEAST_MINUTES:g} minutes, held out by spans"
+def advice(best: FreeRun, usual_db: float | None) -> list[str]:
+    """Return what to do where even the best checkpoint makes no music; nothing where it may.
+
+    Args:
+        best: How it plays by itself.
+        usual_db: How far the spectra of recordings lie from one another, decibels, if known.
+    """
+    distance_db, far = best.mean("distance_db"), ""
+    if usual_db is not None and distance_db is not None and distance_db > FAR * usual_db:
+        far = (
+            f"it sounds unlike the recordings, {distance_db:.0f} dB from them, where those are "
+            f"{usual_db:.0f} dB from one another: "
         )
-
-
-def write_curation_page(project: Project) -> Path:
-    """Write the page of an album's clips."""
-    asked = project.settings
-    clips = list(kept_clips(project.path / CLIPS, asked.clips))
-    export = shlex.join(["typica", "album", str(project.path), "--export"])
-    chosen = read_curation(project.path)
-    return write_page(project.path, project.run, place(clips), chosen, export)
+    if best.trapped < TRAPPED and not far:
+        return []
+    return [
+        f"{far}train for longer, by the same command with more --minutes; if it still makes "
+        f"nothing but noise, begin anew with another --seed and --out"
+    ]

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from typica.core import registry
 from typica.core.errors import ConfigError, RunError
-from typica.core.files import write_json
+from typica.core.files import check_writable, hold, write_json
 from typica.core.run import runs_home
 from typica.data.spans import Division
+from typica.evaluation.curation import CURATION
 
 FILE, CORPUS, CLIPS, EXPORT = "album.json", "corpus", "clips", "export"
+LOCK = ".lock"
 HOME = "albums"
 RATE = 8000  # of a preset that takes any: what a CPU learns something of
 FIXED = ("folder", "system", "preset", "rate", "split", "seed")
@@ -125,24 +129,53 @@ def begin(folder: Path, out: Path, wishes: Mapping[str, Any]) -> Project:
         wishes: Settings by name, those that are asked for; others stay, or are as usual.
 
     Raises:
-        ConfigError: It was begun with other recordings or another system, or a number is none.
-        RunError: Its folder holds other things, or its run is somebody else's.
+        ConfigError: It was begun with other recordings or another system, a number is none, or it
+            would lie among the recordings.
+        RunError: Its folder holds other things, its run is somebody else's, or clips of another
+            length are asked for although somebody has chosen from those that are there.
     """
     recordings = str(folder.expanduser().resolve())
     if (out / FILE).exists():
         project = open_project(out)
         own = {} if recordings == str(out.resolve()) else {"folder": recordings}
         _check_fixed(project, {**wishes, **own})
+        _check_chosen(project, wishes)
         project.settings = replace(project.settings, **wishes)
         _check_runs(project)
         return project
-    if out.is_dir() and any(out.iterdir()):
+    if out.is_file():
+        raise RunError(f"{out} is a file: choose a folder with --out")
+    # What was interrupted while it was prepared has no more than that; nothing else is known of it.
+    if out.is_dir() and {path.name for path in out.iterdir()} - {LOCK, CORPUS}:
         raise RunError(f"{out} holds other things: choose another folder with --out")
+    if out.name.startswith(".") or not out.name:
+        raise ConfigError(f"an album cannot be called {out.name!r}: choose another folder by --out")
     runs = runs_home().absolute()
+    for place in (out, runs):
+        _check_apart(place, Path(recordings))
     if (runs / out.name).exists():
         raise RunError(f"the run {runs / out.name} exists: choose another name with --out")
     settings = Settings(recordings, **{"rate": _rate(wishes), **wishes})
     return Project(out, settings, out.name, str(runs))
+
+
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """Keep other commands from making the same album; no folder is left with nothing in it.
+
+    Raises:
+        RunError: One is making it.
+        DiskError: The folder may not be written to.
+    """
+    check_writable(out / FILE)
+    with (out / LOCK).open("w") as lock:
+        words = "is being made by another command: wait for it, or take another folder by --out"
+        hold(lock, RunError(f"{out} {words}"))
+        try:
+            yield
+        finally:
+            if all(path.is_dir() or path.name.startswith(".") for path in out.rglob("*")):
+                shutil.rmtree(out, ignore_errors=True)
 
 
 def _rate(wishes: Mapping[str, Any]) -> int:
@@ -159,12 +192,26 @@ def place_of(folder: Path, out: Path | None) -> Path:
     """
     if out is not None:
         return out.expanduser().absolute()
+    folder = folder.expanduser().absolute()
     if (folder / FILE).exists():
-        return folder.absolute()
-    name = folder.expanduser().absolute().name
+        return folder
+    name = folder.name
     if not name:
         raise ConfigError(f"{folder} has no name: choose the album's folder with --out")
     return Path(HOME).absolute() / name
+
+
+def _check_apart(place: Path, recordings: Path) -> None:
+    """Refuse to put where recordings are looked for what is no recording: it would be learnt from.
+
+    Raises:
+        ConfigError: The place lies in the folder of the recordings.
+    """
+    if place.resolve().is_relative_to(recordings):
+        raise ConfigError(
+            f"{place} would lie among the recordings, in {recordings}, and what is drawn would be "
+            f"taken for some: call from another folder"
+        )
 
 
 def _check_fixed(project: Project, wishes: Mapping[str, Any]) -> None:
@@ -175,6 +222,16 @@ def _check_fixed(project: Project, wishes: Mapping[str, Any]) -> None:
                 f"{project.path} was begun with {name} {was}, not {wishes[name]}: choose another "
                 f"place with --out"
             )
+
+
+def _check_chosen(project: Project, wishes: Mapping[str, Any]) -> None:
+    was = project.settings.clip_seconds
+    now = wishes.get("clip_seconds", was)
+    if now != was and (project.path / CURATION).exists():
+        raise RunError(
+            f"{project.path / CURATION} speaks of clips of {was:g} s: to draw others, of {now:g} "
+            f"s, move it and {CLIPS} away first"
+        )
 
 
 def _check_runs(project: Project) -> None:

@@ -9,10 +9,10 @@ import torch
 
 from typica.core.cascade import Cascade
 from typica.core.engine import Engine
-from typica.core.errors import ConfigError
 from typica.core.model import AutoregressiveModel
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded_rows
+from typica.core.run import Run
 from typica.engines.compiler import compile
 from typica.training.job import Job
 
@@ -37,18 +37,24 @@ class Speed(NamedTuple):
 def measure_speed(job: Job, side_by_side: int, progress: Progress = SILENT) -> Speed:
     """Draw for a moment from the model as it is before its training.
 
-    Raises:
-        ConfigError: The system makes no streams, or must be told something.
+    Args:
+        job: Of a model that makes streams by itself.
+        side_by_side: Streams that are drawn together, beside one alone.
+        progress: Hears what computes.
     """
     model = job.model.eval()
-    if not isinstance(model, AutoregressiveModel | Cascade) or model.needs:
-        raise ConfigError(
-            f"{job.system} makes no stream of its own: take --system samplernn or wavenet"
-        )
+    assert isinstance(model, AutoregressiveModel | Cascade)  # see `check_recipe`
     with torch.no_grad():
         engine = compile(model, say=progress.say)
         alone, together = (real_time(engine, job.corpus.rate, n) for n in (1, side_by_side))
     return Speed(alone, max(alone, together), side_by_side)
+
+
+def playing_speed(run: Run, progress: Progress = SILENT) -> float:
+    """Return the seconds of sound that a trained model plays in a second, one stream of it."""
+    assert isinstance(run.model, AutoregressiveModel | Cascade)
+    with torch.no_grad():
+        return real_time(compile(run.model, say=progress.say), run.rate, 1)
 
 
 def real_time(engine: Engine, rate: int, count: int) -> float:
