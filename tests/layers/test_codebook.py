@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
+from typica.core.coder import perplexity
 from typica.core.randomness import seeded
 from typica.layers.codebook import ArgmaxQuantiser, VectorQuantiser, diversity
 
@@ -64,7 +65,7 @@ def test_the_gradient_of_the_argmax_goes_straight_to_the_query():
     (out * torch.arange(8.0)[:, None]).sum().backward()
 
     again = x.detach().requires_grad_()
-    (quantiser.query(rows(again)) * rows(out.grad)).sum().backward()
+    (math.sqrt(8) * quantiser.query(rows(again)) * rows(out.grad)).sum().backward()
     torch.testing.assert_close(x.grad, again.grad)
     assert x.grad.abs().sum() > 0
 
@@ -334,32 +335,51 @@ def test_a_query_is_a_distribution_and_its_corner_is_the_largest_channel():
     assert query.min() >= 0
     torch.testing.assert_close(query.sum(1), torch.ones(40))
     assert torch.equal(coded.codes.flatten(), standard.argmax(1))
-    assert torch.equal(rows(coded.vectors), F.one_hot(standard.argmax(1), 8).float())
+    assert torch.equal(rows(coded.vectors), math.sqrt(8) * F.one_hot(standard.argmax(1), 8))
 
 
 def standardised(rows):
     return (rows - rows.mean(0)) / rows.std(0, correction=0)
 
 
-def test_channels_are_those_of_the_first_batch_for_good():
-    quantiser = build("argmax")
-    far = vectors(quantiser) * torch.linspace(0.1, 9, 8)[:, None] + torch.arange(8.0)[:, None] * 30
-    assert len(quantiser(far).codes.unique()) > 4  # not always that of the largest mean
+def test_channels_begin_as_the_first_batch_and_follow_those_after_it():
+    quantiser = build("argmax", decay=0.75)
+    scale, offset = torch.linspace(0.1, 9, 8)[:, None], torch.arange(8.0)[:, None] * 30
+    first, second = vectors(quantiser) * scale + offset, vectors(quantiser, seed=2)
 
-    kept = quantiser.mean.clone(), quantiser.spread.clone()
-    quantiser(vectors(quantiser))
-    other = build("argmax")
+    codes = quantiser(first).codes
+    torch.testing.assert_close(quantiser.mean, rows(first).mean(0))
+    torch.testing.assert_close(quantiser.variance, rows(first).var(0, correction=0))
+    assert len(codes.unique()) > 4  # not always that of the largest mean
+    other = build("argmax", decay=0.75)
     other.load_state_dict(quantiser.state_dict())
-    other(vectors(other))
 
-    for one in (quantiser, other):
-        assert torch.equal(one.mean, kept[0])
-        assert torch.equal(one.spread, kept[1])
+    for one in (quantiser, other):  # what was read from a file goes on as well
+        one(second)
+        mean = 0.75 * rows(first).mean(0) + 0.25 * rows(second).mean(0)
+        squares = (rows(second) - mean).square().mean(0)
+        torch.testing.assert_close(one.mean, mean)
+        expected = 0.75 * rows(first).var(0, correction=0) + 0.25 * squares
+        torch.testing.assert_close(one.variance, expected)
+
+
+@pytest.mark.parametrize("still", ["eval", "no_grad"])
+def test_an_argmax_that_does_not_learn_stands_still(still):
+    quantiser = build("argmax")
+    quantiser(vectors(quantiser))
+    before = state(quantiser)
+
+    if still == "eval":
+        quantiser.eval()(vectors(quantiser, seed=2))
+    with torch.no_grad():
+        quantiser(vectors(quantiser, seed=3))
+    quantiser.train().encode(vectors(quantiser, seed=4))
+
+    assert same(before, state(quantiser))
 
 
 def test_a_vector_without_a_positive_channel_has_a_code_and_no_nan():
-    quantiser = build("argmax", commitment=1.0, diversity=1.0)
-    quantiser.ready.fill_(True)  # as if batches around zero had been
+    quantiser = build("argmax", commitment=1.0, diversity=1.0).eval()
     x = (-vectors(quantiser).abs()).requires_grad_()
 
     coded = quantiser(x)
@@ -370,31 +390,93 @@ def test_a_vector_without_a_positive_channel_has_a_code_and_no_nan():
     torch.testing.assert_close(quantiser.query(rows(x)), torch.full((40, 8), 1 / 8))
 
 
+def test_a_channel_that_never_changes_is_no_nan():
+    quantiser = build("argmax", commitment=1.0)
+    x = vectors(quantiser)
+    x[:, 3] = 5.0
+    x.requires_grad_()
+
+    coded = quantiser(x)
+    coded.losses["commitment"].backward()
+
+    assert (coded.codes != 3).all()
+    assert x.grad.isfinite().all()
+
+
 def test_diversity_is_nothing_where_all_are_used_alike_and_most_where_one_is():
-    queries = torch.eye(8)
+    uses = torch.eye(8)
 
-    assert diversity(queries) == 0
-    assert diversity(queries[:1].expand(20, 8)).item() == pytest.approx(7)
-    assert 0 < diversity(queries[:4]) < 7
+    assert diversity(uses.mean(0)) == 0
+    assert diversity(uses[0]).item() == pytest.approx(7)
+    assert 0 < diversity(uses[:4].mean(0)) < 7
 
 
-def test_gradients_of_the_argmax_losses_are_those_of_differences():
-    quantiser = build("argmax", commitment=0.7, diversity=0.3).double()
+def test_shares_are_remembered_over_batches_and_diversity_is_theirs():
+    quantiser = build("argmax", decay=0.75, diversity=1.0)
+    expected = torch.full((8,), 1 / 8)
+    for seed in range(3):
+        coded = quantiser(vectors(quantiser, seed=seed))
+        found = torch.bincount(coded.codes.flatten(), minlength=8) / coded.codes.numel()
+        expected = 0.75 * expected + 0.25 * found
+
+    torch.testing.assert_close(quantiser.shares, expected)
+    torch.testing.assert_close(coded.losses["diversity"], (8 * expected - 1).square().mean())
+    loss = quantiser.eval()(vectors(quantiser, seed=2)).losses["diversity"]
+    codes = quantiser.encode(vectors(quantiser, seed=2)).flatten()
+    found = torch.bincount(codes, minlength=8) / len(codes)
+    torch.testing.assert_close(loss, (8 * found - 1).square().mean())
+
+
+def test_queries_are_drawn_from_codes_that_were_used_often_to_others():
+    quantiser = build("argmax", diversity=0.3)
+    x = vectors(quantiser).requires_grad_()
+
+    quantiser(x).losses["diversity"].backward()
+
+    price = 0.3 * 2 * (8 * quantiser.shares - 1)
+    again = x.detach().requires_grad_()
+    (quantiser.query(rows(again)).mean(0) * price).sum().backward()
+    torch.testing.assert_close(x.grad, again.grad)
+    assert x.grad.abs().sum() > 0
+
+
+def test_the_gradient_of_the_commitment_is_that_of_differences():
+    quantiser = build("argmax", commitment=0.7).double()
+    quantiser(vectors(quantiser, dtype=torch.float64))
+    quantiser.eval()
     x = (vectors(quantiser, dtype=torch.float64) + 0.5).requires_grad_()
 
-    assert torch.autograd.gradcheck(lambda x: quantiser(x).losses["diversity"], x)
     # The corner is held: where no channel overtakes another, the loss is smooth.
     assert torch.autograd.gradcheck(lambda x: quantiser(x).losses["commitment"], x)
 
 
 def test_losses_are_the_formulae():
-    quantiser = build("argmax", commitment=2.0, diversity=3.0)
+    quantiser = build("argmax", commitment=2.0, diversity=3.0, decay=0.0)
     losses = quantiser(x := vectors(quantiser)).losses
     query = quantiser.query(rows(x))
 
     corner = F.one_hot(query.argmax(1), 8).float()
     assert losses["commitment"].item() == pytest.approx(2 * (query - corner).pow(2).mean().item())
-    mean = query.mean(0)
-    expected = 3 * sum((8 * q.item() - 1) ** 2 for q in mean) / 8
+    expected = 3 * sum((8 * share.item() - 1) ** 2 for share in corner.mean(0)) / 8
     assert losses["diversity"].item() == pytest.approx(expected, rel=1e-5)
-    assert math.isfinite(expected)
+
+
+def test_diversity_brings_channels_into_use_that_others_had_outdone():
+    """Every channel is a noisy copy of one of two: those copied best take nearly everything."""
+    used = {}
+    noise = torch.randn(8, 8, generator=seeded(0)) / 20
+    for weight in (0.0, 1.0):
+        quantiser = build("argmax", diversity=weight, decay=0.9)
+        turn = torch.nn.Conv1d(8, 8, 1)
+        with torch.no_grad():
+            turn.weight.copy_((torch.eye(8)[[0, 1] * 4] + noise)[..., None])
+        optimiser = torch.optim.Adam(turn.parameters(), lr=0.02)
+        for step in range(150):
+            loss = quantiser(turn(vectors(quantiser, seed=step))).losses["diversity"]
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        codes = quantiser.encode(turn(vectors(quantiser, batch=50))).flatten()
+        used[weight] = perplexity(torch.bincount(codes, minlength=8))
+
+    assert used[1.0] > used[0.0] + 1

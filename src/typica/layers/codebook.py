@@ -225,76 +225,104 @@ class VectorQuantiser(Bottleneck):
 class ArgmaxQuantiser(Bottleneck):
     """The largest of the channels, as a one-hot vector: no codebook that could collapse.
 
-    What comes in passes a ReLU and is divided by its sum: a query. A loss draws queries to their
-    corners, another draws the mean query of a batch to the uniform one. (A softmax that is
-    saturated would pass no gradient.)
+    What comes in is normalised over vectors, channel by channel, passes a ReLU and is divided by
+    its sum: a query. A loss draws queries to their corners, another makes all channels the largest
+    as often. (A softmax that is saturated would pass no gradient.)
 
     Source: the argmax autoencoder of Dieleman et al., 2018, https://arxiv.org/abs/1806.10474,
     section 3.2.
-    Departs from it: every channel has a little more than the ReLU gives, so that a vector without a
-    positive channel is a uniform query, and its code 0. Channels are shifted and scaled so that
-    the first batch has mean 0 and variance 1 in each: else what an untrained encoder says is the
-    same channel for every vector.
+    Departs from it: means and variances of the channels are running ones, of which no gradient is
+    taken, so that codes are the same in training and evaluation. What is made even is not the mean
+    query of a batch but a running mean of the codes themselves, with a gradient through the queries
+    of the newest batch: few crops hold few of the sounds, and codes that are as common in each of
+    them would tell nothing. A one-hot vector is as long as the square root of the codes, so that
+    the mean square of its channels is 1: a shorter one is hardly heard at first. Every channel has
+    a little more than the ReLU gives, so that a vector without a positive channel is a uniform
+    query, and its code 0.
 
     Args:
         codes: Channels.
         commitment: Weight of the mean squared distance from the corner.
-        diversity: Weight of the mean of (codes x mean query - 1) squared.
+        diversity: Weight of the mean of (codes x share of the code - 1) squared.
+        decay: Of the running means, a batch.
         epsilon: What every channel has more.
+
+    Attributes:
+        mean: Running means of the channels, (codes,).
+        variance: Their running variances.
+        shares: Running means of how many of all vectors fall on each code, (codes,).
     """
 
     mean: Tensor
-    spread: Tensor
+    variance: Tensor
+    shares: Tensor
     ready: Tensor
 
     def __init__(
-        self, codes: int, *, commitment: float, diversity: float, epsilon: float = 1e-6
+        self,
+        codes: int,
+        *,
+        commitment: float,
+        diversity: float,
+        decay: float = 0.99,
+        epsilon: float = 1e-6,
     ) -> None:
         super().__init__(codes, codes)
-        self.commitment, self.diversity, self.epsilon = commitment, diversity, epsilon
+        self.commitment, self.diversity = commitment, diversity
+        self.decay, self.epsilon = decay, epsilon
         self.register_buffer("mean", torch.zeros(codes))
-        self.register_buffer("spread", torch.ones(codes))
+        self.register_buffer("variance", torch.ones(codes))
+        self.register_buffer("shares", torch.full((codes,), 1 / codes))
         self.register_buffer("ready", torch.tensor(False))
         self._is_ready = False
 
     def query(self, rows: Tensor) -> Tensor:
         """Return the queries of rows (rows, codes): none negative, of sum 1."""
-        positive = F.relu((rows - self.mean) / self.spread) + self.epsilon
+        spread = self.variance.sqrt().clamp_min(self.epsilon)
+        positive = F.relu((rows - self.mean) / spread) + self.epsilon
         return positive / positive.sum(-1, keepdim=True)
 
     def decode(self, codes: Tensor) -> Tensor:
         """See `Bottleneck.decode`."""
-        return F.one_hot(codes, self.codes).to(torch.get_default_dtype()).transpose(1, 2)
+        corners = F.one_hot(codes, self.codes).to(torch.get_default_dtype())
+        return math.sqrt(self.codes) * corners.transpose(1, 2)
 
     def _code(self, vectors: Tensor) -> Coded:
         rows = _rows(vectors)
-        if self.training and torch.is_grad_enabled():
-            self._begin(rows.detach())
+        learns = self.training and torch.is_grad_enabled()
+        if learns:
+            self._follow(rows.detach())
         query = self.query(rows)
         codes = query.argmax(-1)
         corner = F.one_hot(codes, self.codes).to(query)
+        shares = corner.mean(0)
+        if learns:
+            shares = self._remember(shares)
         losses = {
             "commitment": self.commitment * F.mse_loss(query, corner),
-            "diversity": self.diversity * diversity(query),
+            "diversity": self.diversity * diversity(straight_through(query.mean(0), shares)),
         }
-        passed = _columns(straight_through(query, corner), len(vectors))
-        return Coded(passed, codes.view(len(vectors), -1), losses)
+        passed = math.sqrt(self.codes) * straight_through(query, corner)
+        return Coded(_columns(passed, len(vectors)), codes.view(len(vectors), -1), losses)
 
     def _choose(self, rows: Tensor) -> Tensor:
         return self.query(rows).argmax(-1)
 
     @torch.no_grad()
-    def _begin(self, rows: Tensor) -> None:
-        """Take mean and spread from the first batch, unless one was before."""
-        if self._is_ready:
-            return
-        if not self.ready:
-            mean = _over_processes(rows.mean(0))
-            variance = _over_processes((rows - mean).square().mean(0))
-            self.mean.copy_(mean)
-            self.spread.copy_(variance.sqrt().clamp_min(self.epsilon))
-            self.ready.fill_(True)
+    def _follow(self, rows: Tensor) -> None:
+        """Let mean and variance follow a batch; they begin with those of the first."""
+        # A Python flag: reading the buffer makes a GPU wait.
+        weight = 1 - self.decay if self._is_ready or self.ready else 1.0
+        self.mean.lerp_(_over_processes(rows.mean(0)), weight)
+        squares = (rows - self.mean).square().mean(0)
+        self.variance.lerp_(_over_processes(squares), weight)
+        self.ready.fill_(True)
         self._is_ready = True
+
+    @torch.no_grad()
+    def _remember(self, shares: Tensor) -> Tensor:
+        """Return the running shares, those of this batch among them."""
+        return self.shares.lerp_(_over_processes(shares), 1 - self.decay)
 
 
 def straight_through(vectors: Tensor, chosen: Tensor) -> Tensor:
@@ -305,12 +333,12 @@ def straight_through(vectors: Tensor, chosen: Tensor) -> Tensor:
     return chosen.detach() + (vectors - vectors.detach())
 
 
-def diversity(query: Tensor) -> Tensor:
-    """Return the mean of (k mean query - 1)^2 of queries (rows, k): 0 if all are used alike.
+def diversity(shares: Tensor) -> Tensor:
+    """Return the mean of (k share - 1)^2 of k shares, (k,): 0 if all are alike.
 
-    It is k - 1 if one channel has everything.
+    It is k - 1 if one code has everything.
     """
-    return (query.shape[-1] * query.mean(0) - 1).square().mean()
+    return (shares.shape[-1] * shares - 1).square().mean()
 
 
 def _wide(vectors: Tensor) -> Tensor:

@@ -59,7 +59,7 @@ class VQVAEConfig(Config):
         codes: How many there are.
         width: Channels of the codebook's vectors ("vq").
         learning: How the codebook learns, "ema" or "gradient" ("vq").
-        decay: Of its running means, a batch ("vq").
+        decay: Of the bottleneck's running means, a batch.
         restart_below: Share of the average use under which a code is put elsewhere ("vq").
         initial: Where the codebook begins: on the first "batch", or "normal" ("vq").
         commitment: Weight of the loss that draws what the encoder says to its code.
@@ -228,7 +228,10 @@ def bottleneck(config: VQVAEConfig) -> Bottleneck:
     """Return the bottleneck that is asked for."""
     if config.bottleneck == "argmax":
         return ArgmaxQuantiser(
-            config.codes, commitment=config.commitment, diversity=config.diversity
+            config.codes,
+            commitment=config.commitment,
+            diversity=config.diversity,
+            decay=config.decay,
         )
     return VectorQuantiser(
         config.codes,
