@@ -335,6 +335,8 @@ def test_what_are_no_codes_are_refused():
 
     with pytest.raises(ShapeError, match=r"codes must have shape \(batch, frames\), got \(2, 1, 5"):
         model.decode(codes[:, None])
+    with pytest.raises(ShapeError, match=r"there are no codes, in a tensor of shape \(2, 0\)"):
+        model.decode(codes[:, :0])
     with pytest.raises(DataError, match="codes must be from 0 to 15"):
         model.decode(codes + 16)
     with pytest.raises(DataError, match="codes must be whole numbers"):

@@ -72,14 +72,16 @@ class Coder(ABC):
         """Refuse what are no codes.
 
         Raises:
-            ShapeError: They are not of shape (batch, frames).
+            ShapeError: They are not of shape (batch, frames), or none.
             DataError: They are no whole numbers, or there are no such codes.
         """
         if codes.ndim != 2:
             raise ShapeError(f"codes must have shape (batch, frames), got {tuple(codes.shape)}")
+        if not codes.numel():
+            raise ShapeError(f"there are no codes, in a tensor of shape {tuple(codes.shape)}")
         if codes.is_floating_point() or codes.is_complex():
             raise DataError(f"codes must be whole numbers, got {codes.dtype}")
-        if codes.numel() and not 0 <= int(codes.min()) <= int(codes.max()) < self.codes:
+        if not 0 <= int(codes.min()) <= int(codes.max()) < self.codes:
             raise DataError(f"codes must be from 0 to {self.codes - 1}")
 
     def length_of(self, codes: Tensor, length: int | None) -> int:
