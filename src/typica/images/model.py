@@ -92,8 +92,8 @@ class ImageModel(Model):
             ShapeError: `x` is not (batch, channels, height, width).
         """
         if x.shape[1:] != self.config.shape:
-            wanted, got = self.config.shape, tuple(x.shape)
-            raise ShapeError(f"images must have shape (batch, *{wanted}), got {got}")
+            wanted = ", ".join(map(str, self.config.shape))
+            raise ShapeError(f"images must have shape (batch, {wanted}), got {tuple(x.shape)}")
 
     def check_levels(self, x: Tensor) -> None:
         """Refuse other numbers than levels.

@@ -141,9 +141,7 @@ class PixelCNN(ImageModel, AutoregressiveModel):
             ShapeError: `x` is not (batch, channels, height, width).
             DataError: It holds other numbers than levels.
         """
-        if x.shape[1:] != self.config.shape:
-            wanted = ", ".join(map(str, self.config.shape))
-            raise ShapeError(f"images must have shape (batch, {wanted}), got {tuple(x.shape)}")
+        self.check_shape(x)
         self.check_levels(x)
         return x.long().permute(0, 2, 3, 1).flatten(1)
 
