@@ -163,3 +163,20 @@ def test_what_is_computed_grows_like_the_power_three_halves(monkeypatch):
         own(torch.randn(1, stride**2, 4), own.blank(1))
         totals.append(sum(counts))
     assert [after / before for before, after in zip(totals, totals[1:], strict=False)] == [8, 8]
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "columns"),
+    [("window", 1, 4), ("previous", 1, 4), ("block", 0, 4), ("summary", 5, 2), ("fixed", 5, 2)]
+    + [(kind, 5, 4) for kind in ("column", "strided", "dense")],
+)
+def test_a_cache_holds_what_later_rows_see_and_no_more(kind, rows, columns):
+    own, x = attention(kind, 4, 2), torch.randn(1, 22, 12, dtype=torch.float64)
+    _, whole = own(x[:, :20], own.blank(1))
+    _, step = own(x[:, 20:21], whole)
+    _, parts = own(x[:, 16:20], own(x[:, :16], own.blank(1))[1])
+
+    assert whole.rows.shape == (1, 2, rows, columns, 12)
+    assert step.rows is whole.rows
+    assert step.tail.shape[2] == 1
+    torch.testing.assert_close(parts.rows, whole.rows)

@@ -26,21 +26,20 @@ class Cache(NamedTuple):
     """Keys and values that were read, side by side on the last axis.
 
     Attributes:
-        rows: Of rows that are full, (batch, heads, rows, stride, 2 size).
-        tail: Of the row that is not, (batch, heads, columns, 2 size).
+        rows: What later rows see of those that are full, (batch, heads, rows, columns, 2 size):
+            of the rows that `kept_rows` names, their summaries or all columns.
+        tail: Of the row that is not full, (batch, heads, columns, 2 size).
     """
 
     rows: Tensor
     tail: Tensor
 
-    def after(self, new: Tensor) -> Cache:
-        """Return it with what was read next, (batch, heads, length, 2 size)."""
-        stride, tail = self.rows.shape[3], torch.cat([self.tail, new], 2)
-        full = tail.shape[2] // stride * stride
-        if not full:
-            return Cache(self.rows, tail)
-        rows = tail[:, :, :full].unflatten(2, (-1, stride))
-        return Cache(torch.cat([self.rows, rows], 2), tail[:, :, full:])
+
+def kept_rows(kind: Kind) -> slice:
+    """Return which of the rows that are full later ones see: all, the last or none."""
+    if kind == "block":
+        return slice(0)
+    return slice(-1, None) if kind in ("window", "previous") else slice(None)
 
 
 class Table(NamedTuple):
@@ -50,8 +49,8 @@ class Table(NamedTuple):
         queries: Shape (batch, heads, rows, columns, size).
         own: Keys and values of each query's row up to the last query of it, (batch, heads, rows,
             columns, 2 size).
-        rows: Those of all rows that are full, the queries' own among them.
-        first: Row of the first query.
+        rows: What is seen of rows that are full, the queries' own among them: see `Cache`.
+        first: Row of the first query, among these.
         column: Column of the first query.
     """
 
@@ -97,19 +96,15 @@ class SparseAttention(nn.Module):
         self.heads, self.size, self.kind, self.stride = heads, size, kind, stride
         self.read = nn.Linear(width, 3 * heads * size)
         self.write = nn.Linear(heads * size, width)
-        count = stride if kind == "dense" else summaries
         # Head after head takes the columns before those of the last, from the end of the row.
-        ends = torch.arange(stride - count, stride)
-        columns = (ends - count * torch.arange(heads)[:, None]) % stride
-        self.register_buffer("columns", columns, persistent=False)
+        ends = torch.arange(stride - summaries, stride)
+        columns = (ends - summaries * torch.arange(heads)[:, None]) % stride
+        self.register_buffer("columns", columns.sort().values, persistent=False)
 
     def blank(self, count: int) -> Cache:
         """Return the cache of `count` sequences of which nothing was read."""
-        weight, shape = self.read.weight, (count, self.heads)
-        return Cache(
-            weight.new_zeros(*shape, 0, self.stride, 2 * self.size),
-            weight.new_zeros(*shape, 0, 2 * self.size),
-        )
+        tail = self.read.weight.new_zeros(count, self.heads, 0, 2 * self.size)
+        return Cache(self._seen_later(tail.unflatten(2, (0, self.stride))), tail)
 
     def forward(self, x: Tensor, cache: Cache) -> tuple[Tensor, Cache]:
         """Read what follows, and tell what is seen from it.
@@ -123,9 +118,10 @@ class SparseAttention(nn.Module):
             The same shape, and the cache of the next.
         """
         queries, keyed = self._read(x)
-        after = cache.after(keyed)
-        table = self._table(queries, keyed, cache, after)
-        seen = self._see_all(table)
+        rows, tail = self._filled(cache, keyed)
+        seen = self._see_all(self._table(queries, keyed, cache, rows))
+        kept = rows if rows is cache.rows else rows[:, :, kept_rows(self.kind)]
+        after = Cache(kept, tail)
         return self.write(seen.permute(0, 2, 3, 1, 4).flatten(3).flatten(1, 2)), after
 
     def _read(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -133,13 +129,29 @@ class SparseAttention(nn.Module):
         rows = self.read(x).unflatten(-1, (3, self.heads, self.size)).permute(2, 0, 3, 1, 4)
         return rows[0] / math.sqrt(self.size), torch.cat([rows[1], rows[2]], -1)
 
-    def _table(self, queries: Tensor, keyed: Tensor, cache: Cache, after: Cache) -> Table:
+    def _filled(self, cache: Cache, keyed: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what is seen of rows that are full behind what was read, and the tail."""
+        tail = torch.cat([cache.tail, keyed], 2)
+        full = tail.shape[2] // self.stride * self.stride
+        if not full:
+            return cache.rows, tail
+        rows = self._seen_later(tail[:, :, :full].unflatten(2, (-1, self.stride)))
+        return torch.cat([cache.rows, rows], 2), tail[:, :, full:]
+
+    def _seen_later(self, rows: Tensor) -> Tensor:
+        """Return the columns of rows (batch, heads, rows, stride, 2 size) that later ones see."""
+        if self.kind not in ("summary", "fixed"):
+            return rows
+        index = self.columns[None, :, None, :, None]
+        return rows.gather(3, index.expand(*rows.shape[:1], -1, rows.shape[2], -1, rows.shape[4]))
+
+    def _table(self, queries: Tensor, keyed: Tensor, cache: Cache, rows: Tensor) -> Table:
         column, length = cache.tail.shape[2], queries.shape[2]
         if column or length < self.stride:
             own = torch.cat([cache.tail, keyed], 2)[:, :, None]
             return Table(queries[:, :, None], own, cache.rows, cache.rows.shape[2], column)
         queries, own = (one.unflatten(2, (-1, self.stride)) for one in (queries, keyed))
-        return Table(queries, own, after.rows, cache.rows.shape[2], 0)
+        return Table(queries, own, rows, cache.rows.shape[2], 0)
 
     def _see_all(self, table: Table) -> Tensor:
         """Return what the queries see, of their shape."""
@@ -160,7 +172,7 @@ class SparseAttention(nn.Module):
         if self.kind in ("column", "strided"):
             near.append(_columns(table))
         if self.kind in ("summary", "fixed", "dense"):
-            near.append(_summaries(table, self.columns))
+            near.append(_everything_before(table))
         return near
 
     def _row(self, table: Table) -> Seen:
@@ -253,13 +265,10 @@ def _columns(table: Table) -> Seen:
     )
 
 
-def _summaries(table: Table, columns: Tensor) -> Seen:
-    """See the given columns (heads, count) of earlier rows."""
-    index = columns[None, :, None, :, None].expand(
-        len(table.rows), -1, table.rows.shape[2], -1, table.rows.shape[4]
-    )
-    keyed = table.rows.gather(3, index).flatten(2, 3)[:, :, None]
-    is_earlier = _earlier(table).repeat_interleave(columns.shape[1], -1)
+def _everything_before(table: Table) -> Seen:
+    """See all that is kept of earlier rows: their summaries, or all columns."""
+    keyed = table.rows.flatten(2, 3)[:, :, None]
+    is_earlier = _earlier(table).repeat_interleave(table.rows.shape[3], -1)
     return _see(table.queries, keyed, is_earlier[:, None])
 
 
