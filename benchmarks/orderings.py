@@ -29,7 +29,6 @@ from typica.core.randomness import seeded, seeded_globally
 from typica.training.fit import fit
 
 LEVELS, VALUES, TRAINING, BATCH = 16, 64, 1200, 32
-RATES = {"subscale": 4e-3, "pixelcnn": 1e-2}  # at 1e-2 the network of slices diverges
 MOST_MORE = 1.02  # times the bits of whole values
 ROWS = {
     "raster": {"factor": 1},
@@ -83,7 +82,7 @@ def trained(name: str, train: Tensor, options: argparse.Namespace) -> tuple[Expl
     fitted = fit(
         *(model, {"image": train}),
         **{"steps": options.steps, "batch": BATCH * side**2, "seed": options.seed},
-        learning_rate=RATES[system],
+        learning_rate=1e-2,
     )
     assert isinstance(fitted, ExplicitModel)
     return fitted, time.process_time() - began

@@ -56,7 +56,7 @@ class SubscaleConfig(ImageConfig):
         features: Width of a stack of them, a multiple of `channels`.
         kernel: Rows and columns of their convolutions, counted as if they were not masked.
         first_kernel: The same, of the first ones, which see the slice.
-        dropout: Share of the features of a decoder's layers that training leaves out.
+        dropout: Share of each layer's features that training leaves out.
         labels: Classes of the condition "label", of which decoders are told; 0 for none.
     """
 
@@ -486,7 +486,7 @@ class SliceEmbedder(nn.Module):
         _, rows, columns = config.ordering.slice_shape
         planes = (config.channels + 1) * (part + 1)
         self.read = nn.Conv2d(planes * config.factor**2, width, 3, padding=1)
-        self.blocks = nn.ModuleList(Residual(width) for _ in range(config.blocks))
+        self.blocks = nn.ModuleList(Residual(width, config.dropout) for _ in range(config.blocks))
         self.number = nn.Embedding(config.factor**2, width)
         self.row, self.column = nn.Embedding(rows, width), nn.Embedding(columns, width)
         self.register_buffer("slice_of", config.ordering.slice_of(), persistent=False)
@@ -535,14 +535,15 @@ class SliceEmbedder(nn.Module):
 class Residual(nn.Module):
     """Two convolutions, added to what they read."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 1)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Read (batch, width, rows, columns)."""
-        return x + self.second(F.relu(self.first(F.relu(x))))
+        return x + self.second(self.dropout(F.relu(self.first(F.relu(x)))))
 
 
 def stages_of(config: SubscaleConfig) -> Iterator[tuple[str, int, range]]:
