@@ -41,7 +41,7 @@ from typica.training.job import describe
 
 Stage = Literal["prepare", "plan", "train", "audition", "clips", "page", "stream"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
-FAR = 2.0  # times as far from recordings as those are from one another
+FAR = 1.5  # times as far from recordings as those are from one another
 
 
 class Album(NamedTuple):
