@@ -205,6 +205,16 @@ def test_weight_norm_begins_as_the_plain_network_and_forgets_the_lengths_of_dire
     assert sum("gain" in name for name, _ in model.named_parameters()) == 2 * (2 + 2 * 3) + 3
 
 
+@pytest.mark.parametrize("norm", [True, False])
+def test_untrained_it_finds_all_levels_about_as_likely(norm):
+    torch.manual_seed(0)
+    model = registry.build("samplernn", "tiny", width=128, embedding=64, weight_norm=norm)
+
+    bits = model.likelihood_loss({"audio": noise(4, 512)})["nll"].item() / math.log(2)
+
+    assert bits == pytest.approx(8, abs=0.03)
+
+
 def test_gates_that_forget_begin_open():
     model = registry.build("samplernn", "tiny", cell="lstm")
     layer = model.tiers[0].stack.layers[0]

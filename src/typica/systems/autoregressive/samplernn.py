@@ -3,7 +3,8 @@
 Source: Mehri et al., 2017, https://arxiv.org/abs/1612.07837; skip connections, which Dadabots use
 (Zukowski and Carr, 2018), after Graves, 2013, https://arxiv.org/abs/1308.0850.
 Departs from them: the cells are torch's, whose GRU resets what its matrix has made of the past, not
-the past itself; the perceptron's first layer takes sums of learnt rows, which is the same product.
+the past itself; the perceptron's first layer takes sums of learnt rows, which is the same product;
+its last begins small.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from typica.layers.recurrent_network import (
 from typica.signal.quantise import QuantiserName, quantiser
 
 FORGET_BIAS = 3.0  # an LSTM begins by keeping what it has
+UNSURE = 0.1  # scale of the first logits: with 1 it has 0.7 bit to unlearn first
 SPAN = 2.0  # tiers read levels spread over [-SPAN, SPAN]
 
 
@@ -334,7 +336,8 @@ class Perceptron(nn.Module):
         self.last = nn.Linear(width, self.levels)
         for linear in (self.reading, self.hidden, self.last):
             if linear is not None:
-                gain = 1.0 if linear is self.last else math.sqrt(2)  # what a ReLU halves
+                # The root is for what a ReLU halves; untrained, all levels are about as likely.
+                gain = UNSURE if linear is self.last else math.sqrt(2)
                 _begin(linear, gain, weight_normed=config.weight_norm)
 
     def forward(self, heard: Tensor, values: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
