@@ -4,8 +4,8 @@
     python benchmarks/systems.py --corpus ~/recordings --systems wavenet,vqvae:amae --do train
 
 Each system is trained with its preset `small` (or the one behind the colon) at 8 kHz for as long as
-the others, one thread, priced on held-out recordings, and let to play an hour in all by itself with
-the monitor watching. Beside them stand the unigram, first-order Markov, linear prediction and FLAC,
+the others, one thread, priced on held-out recordings, and let to play an hour in all by itself, from
+a second of held-out recordings on, with the monitor watching. Beside them stand the unigram, first-order Markov, linear prediction and FLAC,
 under the same base measure. What was done before is not done again: the folder keeps runs and
 figures, and the table is of all that it holds.
 
@@ -61,6 +61,7 @@ from typica.streaming.monitoring import monitor_for
 RATE = 8000
 PRICED_S = 120.0  # held-out sound that is priced
 LEARNT_S = 600.0  # of the recordings that a chain of codes is fitted to
+PROMPT_S = 1.024  # of recordings that streams go on from: whole codes of every cascade
 EXCERPT_S = 8.0  # of the recordings that spectra are compared with
 HEARD_S = 30.0  # of each stream, kept to be heard
 LEAST_S = 8.0  # of a stream: twice the longest lag of the structure
@@ -215,6 +216,7 @@ def played(run: LoadedRun, corpus: Corpus, hours: float, streams: int) -> dict[s
     monitor = monitor_for(run, engine, progress=Words())
     split = held_out_split(corpus)
     real = [corpus.audio(*one) for one in excerpts(corpus, split, 4, round(EXCERPT_S * RATE))]
+    starts = excerpts(corpus, split, streams, round(PROMPT_S * RATE))
     began, seconds = time.process_time(), max(LEAST_S, 3600 * hours / streams)
     found = play(
         engine,
@@ -222,6 +224,7 @@ def played(run: LoadedRun, corpus: Corpus, hours: float, streams: int) -> dict[s
         real,
         count=streams,
         seconds=seconds,
+        prompt=torch.stack([corpus.audio(*one) for one in starts]),
         generator=seeded(1),
         progress=Words(),
     )
