@@ -4,10 +4,10 @@
     python benchmarks/systems.py --corpus ~/recordings --systems wavenet,vqvae:amae --do train
 
 Each system is trained with its preset `small` (or the one behind the colon) at 8 kHz for as long as
-the others, one thread, priced on held-out recordings, and let to play an hour in all by itself, from
-a second of held-out recordings on, with the monitor watching. Beside them stand the unigram, first-order Markov, linear prediction and FLAC,
-under the same base measure. What was done before is not done again: the folder keeps runs and
-figures, and the table is of all that it holds.
+the others, one thread, priced on held-out recordings, and let to play an hour in all by itself,
+from a second of held-out recordings on, with the monitor watching. Beside them stand the unigram,
+first-order Markov, linear prediction and FLAC, under the same base measure. What was done before is
+not done again: the folder keeps runs and figures, and the table is of all that it holds.
 
 bits: bits a sample, with the standard error over recordings; "<=" marks a bound. under Markov: how
 many bits less than a first-order Markov chain, on the same stretches. learnt: thousands of samples
