@@ -20,6 +20,7 @@ from typica.core.sliced import SlicedModel
 from typica.engines.build import NoCompilerError
 from typica.engines.job import Kernel
 from typica.engines.packing import Weights
+from typica.layers.attending_network import AttendingModel
 from typica.layers.gated_network import GatedModel, GatedNetwork
 from typica.layers.recurrent_network import RecurrentModel
 
@@ -46,7 +47,7 @@ def compile(  # noqa: A001 - what it is called as `engines.compile`
 
     Args:
         model: An autoregressive model. One around a gated stack is compiled for where it lies, one
-            of recurrent tiers for a CPU; others take their own steps.
+            of recurrent tiers or of attention over a table for a CPU; others take their own steps.
         weights: How matrices are kept: "float32" gives the module's numbers; "bfloat16" and
             "int8" are about 1.5 and 2 times as fast and somewhat off: `engines.cost` tells by
             how much.
@@ -88,8 +89,8 @@ def _compile(
     say: Callable[[str], None],
 ) -> Engine:
     """Return an engine of one model; see `compile`."""
-    if isinstance(model, RecurrentModel) and backend != "torch":
-        return _recurrent(model, model, weights, backend, threads, say)
+    if isinstance(model, RecurrentModel | AttendingModel) and backend != "torch":
+        return _native(model, weights, backend, threads, say)
     if backend == "torch" or not isinstance(model, GatedModel):
         if weights != "float32" or backend not in STEPS:
             raise no_engine(type(model).__name__)
@@ -133,34 +134,48 @@ def engine_for(model: Model, **settings: Any) -> Engine | None:
     return None
 
 
-def _recurrent(
+def _native(
     model: AutoregressiveModel,
-    parts: RecurrentModel,
     weights: Weights,
     backend: Backend,
     threads: int | None,
     say: Callable[[str], None],
 ) -> Engine:
-    """Return an engine of recurrent tiers: in C++ on a CPU, or the module's own steps."""
+    """Return an engine that there is in C++ and for a CPU alone, or the module's own steps."""
     on_cpu = next(model.parameters()).device.type == "cpu"
     if backend not in ("auto", "c++") or (not on_cpu and (backend, weights) != ("auto", "float32")):
         raise no_engine(type(model).__name__)
     if not on_cpu:
         return StepEngine(model)
-    from typica.engines.recurrent.engine import RecurrentEngine
-    from typica.engines.recurrent.native import RecurrentKernel
-
-    with torch.no_grad():
-        network = parts.recurrent_network()
+    threads, digest = threads or torch.get_num_threads(), model_digest(model)
+    make = _recurrent if isinstance(model, RecurrentModel) else _attending
     try:
-        kernel = RecurrentKernel(network, weights)
+        return make(model, weights, digest, threads)
     except NoCompilerError as error:
         if backend == "c++" or weights != "float32":
             raise
         say(f"{error}; until then the module takes its own steps, many times slower")
         return StepEngine(model)
-    threads = threads or torch.get_num_threads()
-    return RecurrentEngine(model, network, kernel, model_digest(model), threads)
+
+
+def _recurrent(model: AutoregressiveModel, weights: Weights, digest: str, threads: int) -> Engine:
+    from typica.engines.recurrent.engine import RecurrentEngine
+    from typica.engines.recurrent.native import RecurrentKernel
+
+    assert isinstance(model, RecurrentModel)
+    with torch.no_grad():
+        network = model.recurrent_network()
+    return RecurrentEngine(model, network, RecurrentKernel(network, weights), digest, threads)
+
+
+def _attending(model: AutoregressiveModel, weights: Weights, digest: str, threads: int) -> Engine:
+    from typica.engines.attending.engine import AttendingEngine
+    from typica.engines.attending.native import AttendingKernel
+
+    assert isinstance(model, AttendingModel)
+    with torch.no_grad():
+        network = model.attending_network()
+    return AttendingEngine(model, network, AttendingKernel(network, weights), digest, threads)
 
 
 def _kernel(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +25,9 @@ from typica.core.config import Config
 from typica.core.errors import ConfigError
 from typica.core.model import EndlessModel
 from typica.core.telling import RetoldModel, check_told
+from typica.layers.attending_network import AttendingModel, AttendingNetwork, AttendingState
 from typica.layers.distributions import Levels
+from typica.layers.gated_network import Affine
 from typica.layers.level_model import LevelModel
 from typica.layers.sparse_attention import AttentionBlock, Cache, Kind
 from typica.layers.upsampling import Upsampling
@@ -119,35 +121,7 @@ class SparseTransformerConfig(Config):
         return [own[layer % len(own)] for layer in range(self.layers)]
 
 
-class SparseState(NamedTuple):
-    """What the model remembers.
-
-    Attributes:
-        read: Number of symbols read.
-        rows: What the layers were given for those in full rows of the table, (batch, symbols,
-            width): vectors of symbols and of what was told, without positions.
-        tail: For those in the row that is not full, of the same shape.
-        caches: Of each layer.
-        label: Vectors of the classes, (batch, width), or None.
-        frames: Frames of the local condition, (batch, channels, frames), or None.
-        told_from: Symbol at which the frames begin.
-    """
-
-    read: int
-    rows: Tensor
-    tail: Tensor
-    caches: tuple[Cache, ...]
-    label: Tensor | None = None
-    frames: Tensor | None = None
-    told_from: int = 0
-
-    @property
-    def held(self) -> int:
-        """Number of symbols in the table."""
-        return self.rows.shape[1] + self.tail.shape[1]
-
-
-class SparseTransformer(LevelModel, EndlessModel, RetoldModel):
+class SparseTransformer(LevelModel, EndlessModel, RetoldModel, AttendingModel):
     """See the module's docstring."""
 
     config_type = SparseTransformerConfig
@@ -200,9 +174,9 @@ class SparseTransformer(LevelModel, EndlessModel, RetoldModel):
     @property
     def state_types(self) -> tuple[type, ...]:
         """See `AutoregressiveModel.state_types`."""
-        return SparseState, Cache
+        return AttendingState, Cache
 
-    def start(self, count: int, condition: Condition | None = None) -> SparseState:
+    def start(self, count: int, condition: Condition | None = None) -> AttendingState:
         """Return the state of an empty table."""
         check_condition(condition, self.needs, count)
         given = condition or {}
@@ -210,15 +184,17 @@ class SparseTransformer(LevelModel, EndlessModel, RetoldModel):
         weight = self.head.weight
         frames = given[self.config.local].values.to(weight) if self.config.local else None
         rows = weight.new_zeros(count, 0, self.config.width)
-        return SparseState(0, rows, rows, self._blank(count), label, frames)
+        return AttendingState(0, rows, rows, self._blank(count), label, frames)
 
-    def retell(self, state: SparseState, told: Condition, past: int = 0) -> SparseState:
+    def retell(self, state: AttendingState, told: Condition, past: int = 0) -> AttendingState:
         """See `RetoldModel.retell`."""
         check_told(told, self.needs, len(state.rows))
         frames = told[cast(str, self.config.local)].values.to(self.head.weight)
         return state._replace(frames=frames, told_from=state.read - past)
 
-    def advance(self, previous: Tensor, state: SparseState) -> tuple[Distribution, SparseState]:
+    def advance(
+        self, previous: Tensor, state: AttendingState
+    ) -> tuple[Distribution, AttendingState]:
         """See `AutoregressiveModel.advance`."""
         rows, seen = self._given(previous, state), []
         while rows.shape[1]:
@@ -232,10 +208,25 @@ class SparseTransformer(LevelModel, EndlessModel, RetoldModel):
         state = state._replace(read=state.read + previous.shape[1])
         return Levels(logits.log_softmax(-1)), state
 
+    def attending_network(self) -> AttendingNetwork:
+        """See `AttendingModel.attending_network`."""
+        return AttendingNetwork(
+            symbols=self.symbol.weight,
+            rows=self.row.weight,
+            columns=self.column.weight,
+            blocks=tuple(cast(AttentionBlock, block) for block in self.blocks),
+            norm=self.norm,
+            head=(_affine(self.head),),
+            told=None if self.told is None else _affine(self.told),
+            upsampling=self.upsampling,
+            levels=self.quantiser.levels,
+            distribution=Levels,
+        )
+
     def _blank(self, count: int) -> tuple[Cache, ...]:
         return tuple(cast(AttentionBlock, block).attention.blank(count) for block in self.blocks)
 
-    def _given(self, previous: Tensor, state: SparseState) -> Tensor:
+    def _given(self, previous: Tensor, state: AttendingState) -> Tensor:
         """Return vectors of symbols and of what is told, (batch, length, width)."""
         rows = self.symbol(previous.long())
         if state.label is not None:
@@ -254,7 +245,7 @@ class SparseTransformer(LevelModel, EndlessModel, RetoldModel):
             return min(left, missing or stride)
         return min(left, self.config.positions - time) // stride * stride
 
-    def _read(self, rows: Tensor, state: SparseState) -> tuple[Tensor, SparseState]:
+    def _read(self, rows: Tensor, state: AttendingState) -> tuple[Tensor, AttendingState]:
         """Read a part of a row or whole rows; return the vectors behind the layers."""
         time = state.held + torch.arange(rows.shape[1], device=rows.device)
         places = self.row(time // self.config.stride) + self.column(time % self.config.stride)
@@ -268,14 +259,14 @@ class SparseTransformer(LevelModel, EndlessModel, RetoldModel):
         state = self._holding(torch.cat([state.tail, rows], 1), state)
         return hidden, state._replace(caches=tuple(caches))
 
-    def _holding(self, tail: Tensor, state: SparseState) -> SparseState:
+    def _holding(self, tail: Tensor, state: AttendingState) -> AttendingState:
         """Return a state of another tail: the table is copied only where a row of it is full."""
         full = tail.shape[1] // self.config.stride * self.config.stride
         if not full:
             return state._replace(tail=tail)
         return state._replace(rows=torch.cat([state.rows, tail[:, :full]], 1), tail=tail[:, full:])
 
-    def _turned(self, state: SparseState) -> SparseState:
+    def _turned(self, state: AttendingState) -> AttendingState:
         """Read the later half of a full table as the beginning of another."""
         rows = self.config.positions // self.config.stride
         kept = (rows + 1) // 2 * self.config.stride
@@ -294,6 +285,10 @@ def layer_of(config: SparseTransformerConfig, kind: Kind) -> AttentionBlock:
         stride=config.stride,
         summaries=config.summaries,
     )
+
+
+def _affine(linear: nn.Linear) -> Affine:
+    return Affine(linear.weight.t(), linear.bias)
 
 
 def _begin(module: nn.Module) -> None:

@@ -1,0 +1,1 @@
+"""Engines for transformers whose queries see a few keys each."""
