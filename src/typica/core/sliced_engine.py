@@ -93,6 +93,14 @@ class SlicedState(EngineState):
         return Saved(self.previous, (self.past, rows, self.ready, self.ready_nats))
 
 
+class Way(NamedTuple):
+    """How symbols are drawn; see `Engine.draw`."""
+
+    temperature: float
+    strategy: Strategy | None
+    generator: Randomness
+
+
 class SlicedEngine(Engine):
     """Draws from a model of slices; a temperature and a strategy are for each slice by itself.
 
@@ -105,6 +113,8 @@ class SlicedEngine(Engine):
         self.sliced, self.model, self.inner = model, cast(Any, model), inner
         self.name = f"{model.factor} slices by {inner.name}"
         self._columns = (model.factor - 1) * model.distance + model.look_back + model.block
+        every = torch.ones(1, model.factor, 1, dtype=torch.bool)
+        self._there = earlier(every, [1] * (model.factor - 1), 1)  # of slices, those that there are
 
     @cached_property
     def digest(self) -> str:
@@ -190,21 +200,38 @@ class SlicedEngine(Engine):
         check_draw(length, temperature, strategy)
         check_generators(generator, state.count)
         assert isinstance(state, SlicedState)
-        way = {"temperature": temperature, "strategy": strategy, "generator": generator}
-        while state.ready.shape[1] < length:
-            state = self._drawn(state, way)
-        symbols, nats = state.ready[:, :length], state.ready_nats[..., :length]
+        way = Way(temperature, strategy, generator)
+        rows, symbols, nats = state.rows, [state.ready], [state.ready_nats]
+        block = self.sliced.block * self.sliced.factor
+        for _ in range(-(-(length - state.ready.shape[1]) // block)):
+            rows = self._gone_on(self._set_out(state.past, way) if rows is None else rows, way)
+            symbols.append(self._complete(rows.symbols))
+            nats.append(self._complete(rows.nats.flatten(0, 1)).unflatten(0, (4, -1)))
+        return self._given(state, rows, torch.cat(symbols, 1), torch.cat(nats, 2), length, spread)
+
+    def _given(
+        self,
+        state: SlicedState,
+        rows: Rows | None,
+        symbols: Tensor,
+        nats: Tensor,
+        length: int,
+        spread: bool,
+    ) -> Draws:
+        """Give the first of what is there; the rest is ready for the next time."""
+        now, (log_prob, log_draw, entropy, varentropy) = symbols[:, :length], nats[..., :length]
         state = replace(
             state,
-            previous=symbols[:, -1],
-            past=torch.cat([state.past, symbols], 1)[:, -self._kept :],
-            ready=state.ready[:, length:],
-            ready_nats=state.ready_nats[..., length:],
+            previous=now[:, -1],
+            memory=None,
+            past=torch.cat([state.past, now], 1)[:, -self._kept :],
+            rows=rows,
+            ready=symbols[:, length:],
+            ready_nats=nats[..., length:],
         )
-        log_prob, log_draw, entropy, varentropy = nats
         if not spread:
-            return Draws(symbols, log_prob, log_draw, None, None, state)
-        return Draws(symbols, log_prob, log_draw, entropy, varentropy, state)
+            return Draws(now, log_prob, log_draw, None, None, state)
+        return Draws(now, log_prob, log_draw, entropy, varentropy, state)
 
     @property
     def state_types(self) -> tuple[type, ...]:
@@ -255,26 +282,14 @@ class SlicedEngine(Engine):
         whole = read + -(-wanted // unit) * unit
         return F.pad(past, (whole * factor - past.shape[1], 0), value=self.sliced.initial)
 
-    def _drawn(self, state: SlicedState, way: dict[str, Any]) -> SlicedState:
-        """Draw a block of frames of every slice; what all slices hold now is ready."""
-        factor, block, distance = self.sliced.factor, self.sliced.block, self.sliced.distance
-        rows = self._set_out(state.past) if state.rows is None else state.rows
+    def _set_out(self, past: Tensor, way: Way) -> Rows:
+        """Let all slices come to the end of the past, and draw what those before the last do."""
+        rows = self._hearing(past)
         while rows.known.shape[-1]:
             rows = self._along(rows, way)
-        rows = self._advanced(rows, block, way)
-        # Slices lie as they are drawn: the last one's newest frame lies further back in the others.
-        end = rows.symbols.shape[-1]
-        ends = [end - (factor - 1 - b) * distance for b in range(factor)]
-        symbols = joined(staggered(rows.symbols, ends, block))
-        nats = joined(staggered(rows.nats.flatten(0, 1), ends, block)).unflatten(0, (4, -1))
-        return replace(
-            state,
-            rows=rows,
-            ready=torch.cat([state.ready, symbols], 1),
-            ready_nats=torch.cat([state.ready_nats, nats.to(state.ready_nats)], 2),
-        )
+        return rows
 
-    def _set_out(self, past: Tensor) -> Rows:
+    def _hearing(self, past: Tensor) -> Rows:
         """Let each slice hear the past, up to as many frames before its end as it is behind."""
         factor, distance = self.sliced.factor, self.sliced.distance
         behind, read = (factor - 1) * distance, self.sliced.look_back
@@ -305,37 +320,51 @@ class SlicedEngine(Engine):
     def _tell(self, inner: EngineState, told: Condition | None) -> EngineState:
         return tell(self.inner, inner, told) if told else inner
 
-    def _along(self, rows: Rows, way: dict[str, Any]) -> Rows:
-        """Draw a frame of the slices that have come to the end of the past; the others read on."""
-        factor, distance = self.sliced.factor, self.sliced.distance
-        done = (factor - 1) * distance - rows.known.shape[-1]
-        reads = torch.arange(factor, device=rows.known.device) * distance > done
-        after = self._advanced(rows, 1, way)
-        symbols = after.symbols.clone()
-        symbols[..., -1] = rows.known[..., 0].where(reads, symbols[..., -1])
-        inner = after.inner.then(symbols[..., -1].flatten())
-        strategy = way["strategy"]
-        if strategy is not None:  # remembers nothing of what was not drawn
-            memory = inner.remembered(strategy)
-            fresh = strategy.begin(len(memory)).to(memory)
-            kept = memory.where(~reads.repeat(len(symbols))[:, None], fresh)
-            inner = inner.remembering(strategy, kept)
-        return Rows(inner, symbols, after.nats, rows.known[..., 1:])
+    def _along(self, rows: Rows, way: Way) -> Rows:
+        """Draw some frames of slices that have come to the end of the past; the others read on.
 
-    def _advanced(self, rows: Rows, length: int, way: dict[str, Any]) -> Rows:
-        """Draw so many frames of every slice, told what earlier slices hold around them."""
-        factor, model = self.sliced.factor, self.sliced
-        inner = self._tell(rows.inner, self._told(rows.symbols, length))
-        generator = for_slices(way["generator"], factor)
-        drawn = self.inner.draw(inner, length, spread=True, **way | {"generator": generator})
-        columns = (drawn.log_prob, drawn.log_draw, drawn.entropy, drawn.varentropy)
-        nats = torch.stack([cast(Tensor, one).to(rows.nats) for one in columns])
-        symbols = drawn.symbols.unflatten(0, (-1, model.factor))
-        return rows._replace(
-            inner=drawn.state,
-            symbols=torch.cat([rows.symbols[..., length:], symbols], -1),
-            nats=torch.cat([rows.nats[..., length:], nats.unflatten(1, (-1, factor))], -1),
-        )
+        What was drawn is then read by all together: rows of one state have read equally much.
+        """
+        factor, distance, count = self.sliced.factor, self.sliced.distance, len(rows.symbols)
+        done = (factor - 1) * distance - rows.known.shape[-1]
+        free = done // distance + 1
+        length = min(self.sliced.block, free * distance - done)
+        told = self._told(rows.symbols, length)
+        index = [row * factor + b for row in range(count) for b in range(free)]
+        own = {name: track._replace(values=track.values[index]) for name, track in told.items()}
+        drawn = self._draw(self._tell(rows.inner.pick(index), own), length, way, free)
+        symbols = rows.known[..., :length].clone()
+        symbols[:, :free] = drawn.symbols.unflatten(0, (count, free))
+        inner = self.inner.follow(symbols.flatten(0, 1), self._tell(rows.inner, told))[1]
+        nats = rows.nats.new_zeros(4, count, factor, length)
+        nats[:, :, :free] = _nats(drawn).unflatten(1, (count, free))
+        if way.strategy is not None:
+            memory = way.strategy.begin(count * factor).to(drawn.state.previous.device)
+            memory[index] = drawn.state.remembered(way.strategy).to(memory)
+            inner = inner.remembering(way.strategy, memory)
+        return _longer(rows, inner, symbols, nats)._replace(known=rows.known[..., length:])
+
+    def _gone_on(self, rows: Rows, way: Way) -> Rows:
+        """Draw a block of frames of every slice."""
+        block, factor = self.sliced.block, self.sliced.factor
+        inner = self._tell(rows.inner, self._told(rows.symbols, block))
+        drawn = self._draw(inner, block, way, factor)
+        symbols, nats = drawn.symbols.unflatten(0, (-1, factor)), _nats(drawn)
+        return _longer(rows, drawn.state, symbols, nats.unflatten(1, (-1, factor)))
+
+    def _draw(self, inner: EngineState, length: int, way: Way, slices: int) -> Draws:
+        """Draw of rows of so many slices a stream."""
+        own = way._replace(generator=for_slices(way.generator, slices))
+        return self.inner.draw(inner, length, spread=True, **own._asdict())
+
+    def _complete(self, values: Tensor) -> Tensor:
+        """Return of the last block what all slices hold, in the order of time.
+
+        Slices lie as they are drawn: the last one's newest frame lies further back in the others.
+        """
+        factor, distance = self.sliced.factor, self.sliced.distance
+        ends = [values.shape[-1] - (factor - 1 - b) * distance for b in range(factor)]
+        return joined(staggered(values, ends, self.sliced.block))
 
     @torch.no_grad()
     def _told_at(self, slices: Tensor, known: int, begin: int, end: int) -> Condition | None:
@@ -343,17 +372,16 @@ class SlicedEngine(Engine):
         return self.sliced.told(slices, known, begin, end)
 
     @torch.no_grad()
-    def _told(self, symbols: Tensor, length: int) -> Condition | None:
+    def _told(self, symbols: Tensor, length: int) -> Condition:
         """Return what slices are told of earlier ones for the next frames; see `Rows.symbols`."""
         model = self.sliced
         if model.factor == 1:
-            return None
+            return {}
         # Slice b - k lies k distances ahead, of which the look-ahead and the frames are wanted.
         newest = symbols.shape[-1] + length + model.look_ahead
         ends = [newest - k * model.distance for k in range(1, model.factor)]
         near = earlier(symbols, ends, model.look_back + length + model.look_ahead)
-        there = torch.ones(1, model.factor, 1, dtype=torch.bool, device=near.device)
-        return model.tell(near, earlier(there, [1] * len(ends), 1))
+        return model.tell(near, self._there.to(near.device))
 
 
 def _staggered_track(track: Track, ends: Sequence[int], length: int) -> Track:
@@ -367,3 +395,19 @@ def _picked(rows: Rows, index: Sequence[int]) -> Rows:
     factor = rows.symbols.shape[1]
     inner = rows.inner.pick([one * factor + b for one in index for b in range(factor)])
     return Rows(inner, rows.symbols[index], rows.nats[:, index], rows.known[index])
+
+
+def _nats(drawn: Draws) -> Tensor:
+    """Return what was thought of draws, in the order of `Rows.nats`."""
+    columns = (drawn.log_prob, drawn.log_draw, drawn.entropy, drawn.varentropy)
+    return torch.stack([cast(Tensor, one).float() for one in columns])
+
+
+def _longer(rows: Rows, inner: EngineState, symbols: Tensor, nats: Tensor) -> Rows:
+    """Return slices that have drawn more, of which the oldest are forgotten."""
+    length = symbols.shape[-1]
+    return rows._replace(
+        inner=inner,
+        symbols=torch.cat([rows.symbols[..., length:], symbols.to(rows.symbols)], -1),
+        nats=torch.cat([rows.nats[..., length:], nats.to(rows.nats)], -1),
+    )

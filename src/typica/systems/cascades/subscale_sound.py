@@ -63,7 +63,7 @@ class SubscaleSoundConfig(Config):
     inner: Mapping[str, Any] = field(default_factory=lambda: {"system": "wavenet"})
     told_channels: int = 32
     told_layers: int = 1
-    block: int = 32
+    block: int = 128
     targets: Literal["all", "one"] = "all"
 
     def __post_init__(self) -> None:
@@ -222,7 +222,7 @@ class Teller(nn.Module):
         reach = config.look_back + 1 + config.look_ahead
         self.read = nn.Conv1d(2 * (config.factor - 1), width, reach)
         self.number = nn.Embedding(config.factor, width)
-        self.layers = nn.ModuleList(nn.Conv1d(width, width, 1) for _ in range(config.told_layers))
+        self.layers = nn.ModuleList(nn.Linear(width, width) for _ in range(config.told_layers))
 
     def forward(self, near: Tensor, is_known: Tensor, number: Tensor) -> Tensor:
         """Tell rows of slices.
@@ -238,11 +238,11 @@ class Teller(nn.Module):
         """
         mask = is_known.to(self.read.weight)
         values = near if near.is_floating_point() else (2 * near + 1) / self.levels - 1
-        x = self.read(torch.cat([values.to(mask) * mask, mask], 1))
-        x = x + self.number(number)[..., None]
+        x = self.read(torch.cat([values.to(mask) * mask, mask], 1)).transpose(1, 2)
+        x = x + self.number(number)[:, None]
         for layer in self.layers:
             x = x + layer(torch.relu(x))
-        return x
+        return x.transpose(1, 2)
 
 
 def _scored(batch: Batch) -> Tensor:
