@@ -129,6 +129,17 @@ def test_each_place_of_the_table_is_another():
     assert apart.min() > 1e-3
 
 
+def test_vectors_of_symbols_are_spread_as_asked_and_those_of_places_as_in_the_paper():
+    size = {"positions": 64, "stride": 8, "layers": 1, "width": 64, "heads": 2}
+    asked = registry.from_settings("sparse_transformer", size | {"embedding_std": 0.4})
+    paper = registry.from_settings("sparse_transformer", size)
+    assert float(asked.symbol.weight.detach().std()) == pytest.approx(0.4, rel=0.05)
+    assert float(paper.symbol.weight.detach().std()) == pytest.approx(0.125 / 8, rel=0.05)
+    assert float(asked.column.weight.detach().std()) < 0.125 / 8
+    with pytest.raises(ConfigError, match="embedding_std"):
+        registry.from_settings("sparse_transformer", size | {"embedding_std": -0.1})
+
+
 def test_what_the_layers_add_does_not_grow_with_their_number():
     spread = []
     for layers in (2, 32):

@@ -61,6 +61,8 @@ class SparseTransformerConfig(Config):
         heads: Heads of the attention.
         head_size: Channels of a head; `width` over `heads` if 0.
         hidden: Width of the feed-forward part, in widths.
+        embedding_std: Spread of the symbols' vectors at first; 0 for the paper's. Where steps are
+            few, vectors that stand out from those of places are learnt from sooner.
         dropout: Where a layer adds to the vectors.
         recompute: Whether layers are computed again in the backward pass, to save memory.
         labels: Classes of the condition "label"; 0 for none.
@@ -82,6 +84,7 @@ class SparseTransformerConfig(Config):
     heads: int = 8
     head_size: int = 0
     hidden: int = 4
+    embedding_std: float = 0.0
     dropout: float = 0.0
     recompute: bool = True
     labels: int = 0
@@ -92,7 +95,7 @@ class SparseTransformerConfig(Config):
 
     def __post_init__(self) -> None:
         self.check_at_least(1, "stride", "summaries", "layers", "width", "heads", "hidden")
-        self.check_at_least(0, "head_size", "labels", "local_channels", "hop")
+        self.check_at_least(0, "head_size", "embedding_std", "labels", "local_channels", "hop")
         if self.positions % self.stride or self.positions < 2 * self.stride:
             raise ConfigError(
                 f"model.positions must be a multiple of model.stride={self.stride}, and at least "
@@ -151,6 +154,8 @@ class SparseTransformer(LevelModel, EndlessModel, RetoldModel, AttendingModel):
                 layer.weight.data /= math.sqrt(2 * config.layers)
         for table in (self.row, self.column):
             table.weight.data /= math.sqrt(2)
+        if config.embedding_std:
+            nn.init.normal_(self.symbol.weight, std=config.embedding_std)
         nn.init.zeros_(self.head.weight)
 
     @property
