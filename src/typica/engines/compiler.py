@@ -65,7 +65,7 @@ def compile(  # noqa: A001 - what it is called as `engines.compile`
     _check(model, weights, backend)
     if isinstance(model, Cascade | FramedModel):
         if weights != "float32":
-            raise no_engine(f"{type(model).__name__}, a cascade,")
+            raise no_engine(f"the cascade {type(model).__name__}")
         levels = (model if isinstance(model, Cascade) else model.tokens).levels
         engines = [compile(one, backend=backend, threads=threads, say=say) for one in levels]
         return (
@@ -75,7 +75,7 @@ def compile(  # noqa: A001 - what it is called as `engines.compile`
         )
     if isinstance(model, SlicedModel):
         if weights != "float32":
-            raise no_engine(f"{type(model).__name__}, a model of slices,")
+            raise no_engine(f"the model of slices {type(model).__name__}")
         return model.engine(compile(model.inner, backend=backend, threads=threads, say=say))
     assert isinstance(model, AutoregressiveModel)
     return _compile(model, weights, backend, threads, say or _warn)

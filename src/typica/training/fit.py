@@ -36,7 +36,7 @@ def fit(
             rows are drawn from all alike.
         steps: How many.
         batch: Examples of a step.
-        learning_rate: At its height: it warms up, and falls to 0 in the end.
+        learning_rate: At its height, which it begins at; it falls to 0 in the end.
         average: Decay of the running average of the weights.
         seed: Of the batches and of the noise within the model.
         progress: Hears how far it is.
