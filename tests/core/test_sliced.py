@@ -299,7 +299,7 @@ def test_compiling_a_model_of_slices_compiles_its_inner_system():
     assert isinstance(engine, SlicedEngine)
     assert type(engine.inner).__name__ == "GatedEngine"
     assert engine.name.startswith("3 slices by C++")
-    with pytest.raises(ConfigError, match="no such engine of SubscaleSound"):
+    with pytest.raises(ConfigError, match="no such engine of the model of slices SubscaleSound"):
         compile_engine(model_of(), weights="int8")
 
 

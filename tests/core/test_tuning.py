@@ -33,7 +33,7 @@ def test_only_settings_that_the_built_model_reads_can_change():
     argmax = registry.build("vqvae", "tiny", bottleneck="argmax")
 
     assert sorted(tunable(vq)) == ["commitment", "decay", "jitter"]
-    assert sorted(tunable(argmax)) == ["commitment", "diversity", "jitter"]
+    assert sorted(tunable(argmax)) == ["commitment", "decay", "diversity", "jitter"]
     with pytest.raises(ConfigError, match="'diversity' cannot change in training: choose from"):
         tune(vq, "diversity", 0.5)
     with pytest.raises(ConfigError, match="'comitment' .* did you mean 'commitment'"):

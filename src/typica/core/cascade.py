@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from typica.core.condition import Condition
 from typica.core.engine import Engine, StepEngine
-from typica.core.model import AutoregressiveModel, StreamingModel
-from typica.core.randomness import Randomness
+from typica.core.engined import EnginedModel
+from typica.core.model import AutoregressiveModel
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,10 @@ class Told:
     block: int
 
 
-class Cascade(StreamingModel):
+class Cascade(EnginedModel):
     """A model in levels, from the top: what an engine for all of them together is made from.
 
-    The highest is told nothing of others; the lowest draws the examples themselves. `sample` and
-    `stream` are written here, once.
+    The highest is told nothing of others; the lowest draws the examples themselves.
     """
 
     @property
@@ -82,34 +81,10 @@ class Cascade(StreamingModel):
         Dense tracks of as many frames.
         """
 
-    def sample(
-        self,
-        count: int,
-        length: int,
-        *,
-        condition: Condition | None = None,
-        generator: Randomness = None,
-    ) -> Tensor:
-        """See `Model.sample`."""
-        engine = self.steps()
-        state = engine.start(count, condition=condition)
-        return self.levels[-1].render(engine.draw(state, length, generator=generator).symbols)
-
-    def stream(
-        self,
-        count: int = 1,
-        *,
-        condition: Condition | None = None,
-        generator: Randomness = None,
-    ) -> Iterator[Tensor]:
-        """Yield one code's samples at a time, without end."""
-        engine = self.steps()
-        state = engine.start(count, condition=condition)
-        block = self.telling[-1].hop if self.telling else 1
-        while True:
-            drawn = engine.draw(state, block, generator=generator)
-            state = drawn.state
-            yield self.levels[-1].render(drawn.symbols)
+    @property
+    def burst(self) -> int:
+        """See `EnginedModel.burst`: a code's samples."""
+        return self.telling[-1].hop if self.telling else 1
 
     def steps(self) -> Engine:
         """Return an engine that takes the levels' own steps."""

@@ -18,18 +18,18 @@ from typica.core.cascade_engine import CascadeEngine
 from typica.core.condition import Condition
 from typica.core.engine import Draws, Engine, EngineState, StepEngine, check_draw, check_generators
 from typica.core.engine_state import Saved, model_digest
+from typica.core.engined import EnginedModel
 from typica.core.errors import ConfigError, RunError, ShapeError
-from typica.core.model import StreamingModel
 from typica.core.randomness import Randomness
 from typica.core.spread import spread as spread_of
 from typica.core.strategy import Strategy
 
 
-class FramedModel(StreamingModel):
+class FramedModel(EnginedModel):
     """A model whose sound is a function of codes: each stands for a frame of so many samples.
 
     What an engine draws from it are amplitudes; the nats that it tells are those of the codes,
-    evenly over the samples of their frames. `sample` and `stream` are written here, once.
+    evenly over the samples of their frames.
     """
 
     initial = 0.0
@@ -77,33 +77,10 @@ class FramedModel(StreamingModel):
         """Return an engine that takes the own steps of what draws the codes."""
         return FramedEngine(self, [StepEngine(level) for level in self.tokens.levels])
 
-    def sample(
-        self,
-        count: int,
-        length: int,
-        *,
-        condition: Condition | None = None,
-        generator: Randomness = None,
-    ) -> Tensor:
-        """See `Model.sample`."""
-        engine = self.steps()
-        state = engine.start(count, condition=condition)
-        return self.render(engine.draw(state, length, generator=generator).symbols)
-
-    def stream(
-        self,
-        count: int = 1,
-        *,
-        condition: Condition | None = None,
-        generator: Randomness = None,
-    ) -> Iterator[Tensor]:
-        """Yield audio without end, a block of codes at a time."""
-        engine = self.steps()
-        state: EngineState = engine.start(count, condition=condition)
-        while True:
-            drawn = engine.draw(state, self.block * self.frame, generator=generator)
-            state = drawn.state
-            yield self.render(drawn.symbols)
+    @property
+    def burst(self) -> int:
+        """See `EnginedModel.burst`: a block of codes."""
+        return self.block * self.frame
 
 
 class Ready(NamedTuple):

@@ -7,16 +7,14 @@ may be drawn as soon as the one before it is so far ahead.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from typica.core.condition import Condition
-from typica.core.engine import Engine, EngineState, StepEngine
-from typica.core.model import StreamingModel
-from typica.core.randomness import Randomness
+from typica.core.engine import Engine, StepEngine
+from typica.core.engined import EnginedModel
 from typica.core.slices import earlier
 from typica.core.telling import RetoldModel
 
@@ -24,8 +22,8 @@ if TYPE_CHECKING:
     from typica.core.sliced_engine import SlicedEngine
 
 
-class SlicedModel(StreamingModel):
-    """A model of sound that draws all slices by one system; `sample` and `stream` are written here.
+class SlicedModel(EnginedModel):
+    """A model of sound that draws all slices by one system.
 
     Attributes:
         inner: What draws a slice, symbol after symbol.
@@ -132,30 +130,7 @@ class SlicedModel(StreamingModel):
 
         return SlicedEngine(self, inner)
 
-    def sample(
-        self,
-        count: int,
-        length: int,
-        *,
-        condition: Condition | None = None,
-        generator: Randomness = None,
-    ) -> Tensor:
-        """See `Model.sample`."""
-        engine = self.steps()
-        state = engine.start(count, condition=condition)
-        return self.render(engine.draw(state, length, generator=generator).symbols)
-
-    def stream(
-        self,
-        count: int = 1,
-        *,
-        condition: Condition | None = None,
-        generator: Randomness = None,
-    ) -> Iterator[Tensor]:
-        """Yield audio without end, a block of frames at a time."""
-        engine = self.steps()
-        state: EngineState = engine.start(count, condition=condition)
-        while True:
-            drawn = engine.draw(state, self.block * self.factor, generator=generator)
-            state = drawn.state
-            yield self.render(drawn.symbols)
+    @property
+    def burst(self) -> int:
+        """See `EnginedModel.burst`: a block of frames."""
+        return self.block * self.factor
