@@ -2,6 +2,16 @@
 
 import pytest
 import torch
+from engine_checks import (
+    check_alone,
+    check_compiler_missing,
+    check_draws,
+    check_picked,
+    check_rounded,
+    check_saved,
+    check_spread,
+    check_strategy,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,14 +20,11 @@ from typica.core.condition import Track
 from typica.core.engine import StepEngine
 from typica.core.engine_state import map_tensors
 from typica.core.errors import ConfigError, RunError
-from typica.core.randomness import seeded, seeded_rows
-from typica.core.spread import spread
+from typica.core.randomness import seeded
 from typica.core.telling import tell
-from typica.decoding.words import strategy_from
 from typica.engines.attending.layout import CHUNK
 from typica.engines.attending.tables import Tables
-from typica.engines.compiler import EngineWarning, compile
-from typica.engines.cost import precision_cost
+from typica.engines.compiler import compile
 
 CONFIGURATIONS = {
     "strided": {},
@@ -86,18 +93,7 @@ def test_every_step_has_the_numbers_of_the_module(settings):
 @settings_of_all
 def test_draws_are_those_of_the_modules_own_steps(settings):
     model = build(settings)
-    condition = told(model, 2)
-    engine, steps = compile(model, backend="c++"), StepEngine(model)
-
-    drawn, slow = (
-        one.draw(one.start(2, condition=condition), 70, generator=seeded(1), spread=True)
-        for one in (engine, steps)
-    )
-
-    assert torch.equal(drawn.symbols, slow.symbols)
-    for name in ("log_prob", "log_draw", "entropy", "varentropy"):
-        found, expected = getattr(drawn, name), getattr(slow, name)
-        torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
+    check_draws(model, told(model, 2), 70)
 
 
 @settings_of_all
@@ -165,16 +161,7 @@ def test_thousands_of_steps_drift_nowhere():
 
 @pytest.mark.parametrize("words", ["nucleus=0.8", "typical=0.9,temperature=0.8", "mirostat=3"])
 def test_strategies_choose_as_they_do_on_the_modules_steps(words):
-    model = build(LARGER)
-    engine, steps = compile(model, backend="c++"), StepEngine(model)
-
-    drawn, slow = (
-        one.draw(one.start(2), 60, strategy=strategy_from(words), generator=seeded(1))
-        for one in (engine, steps)
-    )
-
-    assert torch.equal(drawn.symbols, slow.symbols)
-    torch.testing.assert_close(drawn.log_draw, slow.log_draw, atol=1e-3, rtol=1e-3)
+    check_strategy(build(LARGER), words, 60)
 
 
 def test_a_state_can_be_gone_on_from_in_several_ways():
@@ -223,39 +210,18 @@ def test_a_turn_has_been_read_when_it_comes():
 
 
 def test_streams_do_not_depend_on_how_many_there_are():
-    engine = compile(build(CONFIGURATIONS["fixed"]), backend="c++", threads=2)
-    several = engine.draw(engine.start(37), 60, generator=seeded_rows(1, 37)).symbols
-
-    alone = engine.draw(engine.start(1), 60, generator=seeded_rows(1, 1)).symbols
-
-    assert torch.equal(several[:1], alone)
+    check_alone(build(CONFIGURATIONS["fixed"]), 60)
 
 
 def test_streams_that_are_picked_go_on_as_themselves():
     model = build({"labels": 3, "local": "roll", "local_channels": 2, "hop": 4})
-    engine = compile(model, backend="c++")
-    state = engine.draw(engine.start(3, condition=told(model, 3)), 25, generator=seeded(1)).state
-
-    picked = state.pick([2, 0, 2])
-
-    whole, some = (engine.draw(one, 30, temperature=0).symbols for one in (state, picked))
-    assert torch.equal(some, whole[[2, 0, 2]])
+    check_picked(model, told(model, 3), 25, 30)
 
 
 @pytest.mark.parametrize("name", ["strided", "fixed", "rows, an odd number of them"])
 def test_a_saved_state_goes_on_in_either_kind_of_engine(tmp_path, name):
     model = build({"labels": 3, **CONFIGURATIONS[name]})
-    engine, steps = compile(model, backend="c++"), StepEngine(model)
-    state = engine.draw(engine.start(2, condition=told(model, 2)), 27, generator=seeded(1)).state
-    state.save(tmp_path / "state")
-
-    ways = [
-        one.draw(one.load(tmp_path / "state"), 40, generator=seeded(2)).symbols
-        for one in (engine, steps)
-    ]
-
-    expected = engine.draw(state, 40, generator=seeded(2)).symbols
-    assert all(torch.equal(way, expected) for way in ways)
+    check_saved(model, told(model, 2), tmp_path / "state", 27, 40)
 
 
 def test_it_can_be_told_frames_on_the_way():
@@ -315,25 +281,11 @@ def test_a_state_that_does_not_fit_is_refused():
 @pytest.mark.parametrize(("weights", "most"), [("bfloat16", 1e-3), ("int8", 1e-2)])
 def test_rounded_weights_cost_what_their_bits_are_worth(weights, most):
     model = build(LARGER, 0.15)
-    engine = compile(model, backend="c++", weights=weights)
-
-    cost = precision_cost(engine, model, model.render(levels(model, 2, 600)))
-
-    assert weights in engine.name
-    assert 0 < cost.kl < most
+    check_rounded(model, model.render(levels(model, 2, 600)), weights, most)
 
 
 def test_spread_is_that_of_the_conditionals():
-    model = build({})
-    engine = compile(model, backend="c++")
-
-    drawn = engine.draw(engine.start(2), 50, temperature=0.7, generator=seeded(1), spread=True)
-
-    conditionals = model.conditionals(model.render(drawn.symbols))
-    for found, expected in zip(
-        (drawn.entropy, drawn.varentropy), spread(conditionals), strict=True
-    ):
-        torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
+    check_spread(build({}))
 
 
 def test_tables_are_written_by_one_at_a_time():
@@ -350,11 +302,7 @@ def test_tables_are_written_by_one_at_a_time():
 
 def test_without_a_compiler_the_module_takes_its_own_steps(use_compiler):
     use_compiler("no-such-compiler")
-
-    with pytest.warns(EngineWarning, match="until then the module takes its own steps"):
-        engine = compile(build({}))
-
-    assert isinstance(engine, StepEngine)
+    check_compiler_missing(build({}))
 
 
 @pytest.mark.parametrize("backend", ["numba", "graph"])

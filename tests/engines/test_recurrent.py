@@ -2,17 +2,24 @@
 
 import pytest
 import torch
+from engine_checks import (
+    check_alone,
+    check_compiler_missing,
+    check_draws,
+    check_picked,
+    check_rounded,
+    check_saved,
+    check_spread,
+    check_strategy,
+)
 
 from typica.core import registry
 from typica.core.condition import Track
 from typica.core.engine import StepEngine
 from typica.core.engine_state import map_tensors
 from typica.core.errors import ConfigError, RunError
-from typica.core.randomness import seeded, seeded_rows
-from typica.core.spread import spread
-from typica.decoding.words import strategy_from
-from typica.engines.compiler import EngineWarning, compile
-from typica.engines.cost import precision_cost
+from typica.core.randomness import seeded
+from typica.engines.compiler import compile
 
 CONFIGURATIONS = {
     "two tiers": {"frames": [8]},
@@ -65,18 +72,7 @@ def test_every_step_has_the_numbers_of_the_module(settings):
 @settings_of_all
 def test_draws_are_those_of_the_modules_own_steps(settings):
     model = build(settings)
-    condition = told(model, 2)
-    engine, steps = compile(model, backend="c++"), StepEngine(model)
-
-    drawn, slow = (
-        one.draw(one.start(2, condition=condition), 60, generator=seeded(1), spread=True)
-        for one in (engine, steps)
-    )
-
-    assert torch.equal(drawn.symbols, slow.symbols)
-    for name in ("log_prob", "log_draw", "entropy", "varentropy"):
-        found, expected = getattr(drawn, name), getattr(slow, name)
-        torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
+    check_draws(model, told(model, 2), 60)
 
 
 @settings_of_all
@@ -98,16 +94,7 @@ def test_a_state_is_that_of_the_module_wherever_a_block_ends(settings):
 
 @pytest.mark.parametrize("words", ["nucleus=0.8", "typical=0.9,temperature=0.8", "mirostat=3"])
 def test_strategies_choose_as_they_do_on_the_modules_steps(words):
-    model = build({"width": 24})
-    engine, steps = compile(model, backend="c++"), StepEngine(model)
-
-    drawn, slow = (
-        one.draw(one.start(2), 40, strategy=strategy_from(words), generator=seeded(1))
-        for one in (engine, steps)
-    )
-
-    assert torch.equal(drawn.symbols, slow.symbols)
-    torch.testing.assert_close(drawn.log_draw, slow.log_draw, atol=1e-3, rtol=1e-3)
+    check_strategy(build({"width": 24}), words, 40)
 
 
 def test_blocks_of_any_size_give_one_signal_and_leave_states_as_they_were():
@@ -126,38 +113,17 @@ def test_blocks_of_any_size_give_one_signal_and_leave_states_as_they_were():
 
 
 def test_streams_do_not_depend_on_how_many_there_are():
-    engine = compile(build({"layers": 2}), backend="c++", threads=2)
-    several = engine.draw(engine.start(37), 30, generator=seeded_rows(1, 37)).symbols
-
-    alone = engine.draw(engine.start(1), 30, generator=seeded_rows(1, 1)).symbols
-
-    assert torch.equal(several[:1], alone)
+    check_alone(build({"layers": 2}), 30)
 
 
 def test_streams_that_are_picked_go_on_as_themselves():
     model = build({"cell": "lstm", "layers": 2, "labels": 3})
-    engine = compile(model, backend="c++")
-    state = engine.draw(engine.start(3, condition=told(model, 3)), 21, generator=seeded(1)).state
-
-    picked = state.pick([2, 0, 2])
-
-    whole, some = (engine.draw(one, 10, temperature=0).symbols for one in (state, picked))
-    assert torch.equal(some, whole[[2, 0, 2]])
+    check_picked(model, told(model, 3), 21, 10)
 
 
 def test_a_saved_state_goes_on_in_either_kind_of_engine(tmp_path):
     model = build({"cell": "lstm", "labels": 3})
-    engine, steps = compile(model, backend="c++"), StepEngine(model)
-    state = engine.draw(engine.start(2, condition=told(model, 2)), 21, generator=seeded(1)).state
-    state.save(tmp_path / "state")
-
-    ways = [
-        one.draw(one.load(tmp_path / "state"), 20, generator=seeded(2)).symbols
-        for one in (engine, steps)
-    ]
-
-    expected = engine.draw(state, 20, generator=seeded(2)).symbols
-    assert all(torch.equal(way, expected) for way in ways)
+    check_saved(model, told(model, 2), tmp_path / "state", 21, 20)
 
 
 def test_a_state_that_does_not_fit_is_refused():
@@ -180,36 +146,16 @@ def test_a_state_that_does_not_fit_is_refused():
 
 @pytest.mark.parametrize(("weights", "most"), [("bfloat16", 1e-3), ("int8", 1e-2)])
 def test_rounded_weights_cost_what_their_bits_are_worth(weights, most):
-    model = build({"width": 40, "layers": 2})
-    engine = compile(model, backend="c++", weights=weights)
-
-    cost = precision_cost(engine, model, noise(2, 600))
-
-    assert weights in engine.name
-    assert 0 < cost.kl < most
+    check_rounded(build({"width": 40, "layers": 2}), noise(2, 600), weights, most)
 
 
 def test_spread_is_that_of_the_conditionals():
-    model = build({})
-    engine = compile(model, backend="c++")
-
-    drawn = engine.draw(engine.start(2), 50, temperature=0.7, generator=seeded(1), spread=True)
-
-    conditionals = model.conditionals(model.render(drawn.symbols))
-    for found, expected in zip(
-        (drawn.entropy, drawn.varentropy), spread(conditionals), strict=True
-    ):
-        torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
+    check_spread(build({}))
 
 
 def test_without_a_compiler_the_module_takes_its_own_steps(use_compiler):
     use_compiler("no-such-compiler")
-    model = build({})
-
-    with pytest.warns(EngineWarning, match="until then the module takes its own steps"):
-        engine = compile(model)
-
-    assert isinstance(engine, StepEngine)
+    check_compiler_missing(build({}))
 
 
 @pytest.mark.parametrize("backend", ["numba", "graph"])
