@@ -6,16 +6,15 @@ from typing import TypeGuard
 
 from typica.core.cascade import Cascade
 from typica.core.engine import Engine, StepEngine
-from typica.core.framed import FramedModel
+from typica.core.engined import EnginedModel
 from typica.core.model import AutoregressiveModel, Model
-from typica.core.sliced import SlicedModel
 
-Drawable = AutoregressiveModel | Cascade | FramedModel | SlicedModel
+Drawable = AutoregressiveModel | EnginedModel
 
 
 def is_drawable(model: Model) -> TypeGuard[Drawable]:
     """Whether a model is drawn from symbol after symbol, by an engine."""
-    return isinstance(model, AutoregressiveModel | Cascade | FramedModel | SlicedModel)
+    return isinstance(model, AutoregressiveModel | EnginedModel)
 
 
 def lowest(model: AutoregressiveModel | Cascade) -> AutoregressiveModel:

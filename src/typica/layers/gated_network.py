@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from typica.layers.gated import GatedStack
@@ -99,6 +99,12 @@ class Affine(NamedTuple):
 
     weight: Tensor
     bias: Tensor
+
+    @classmethod
+    def of(cls, linear: nn.Linear) -> Affine:
+        """Return a layer's weights as they are now; a bias that it has not is 0."""
+        weight, bias = linear.weight.t(), linear.bias
+        return cls(weight, weight.new_zeros(linear.out_features) if bias is None else bias)
 
 
 class ContextNetworkParts(NamedTuple):

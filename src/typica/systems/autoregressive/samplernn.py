@@ -166,7 +166,7 @@ class SampleRNN(LevelModel, EndlessModel, CarryingModel, RecurrentModel, HiddenS
             numbers=_numbers(torch.arange(levels, device=bias.device), levels, like=bias),
             tiers=tuple(cast(Tier, tier).parts() for tier in self.tiers),
             tables=None if perceptron.reading is None else perceptron.tables(),
-            head=(_affine(perceptron.hidden), _affine(perceptron.last)),
+            head=(Affine.of(perceptron.hidden), Affine.of(perceptron.last)),
             levels=levels,
             distribution=Levels,
         )
@@ -197,11 +197,11 @@ class Tier(nn.Module):
     def parts(self) -> RecurrentTier:
         """Return what an engine is compiled from."""
         return RecurrentTier(
-            *(self.frame, self.part, _affine(self.input)),
+            *(self.frame, self.part, Affine.of(self.input)),
             None if self.label is None else self.label.weight,
             tuple(_layer(cast(nn.RNNBase, layer)) for layer in self.stack.layers),
-            tuple(_affine(cast(nn.Linear, linear)) for linear in self.stack.outputs),
-            _affine(self.upsampling),
+            tuple(Affine.of(cast(nn.Linear, linear)) for linear in self.stack.outputs),
+            Affine.of(self.upsampling),
         )
 
     def forward(
@@ -381,11 +381,6 @@ class Perceptron(nn.Module):
             levels = torch.arange(self.levels, device=weight.device)
             return _numbers(levels, self.levels, like=weight)[:, None] * weight
         return self.embedding.weight @ weight
-
-
-def _affine(linear: nn.Linear) -> Affine:
-    bias = torch.zeros(linear.out_features) if linear.bias is None else linear.bias
-    return Affine(linear.weight.t(), bias.to(linear.weight))
 
 
 def _layer(layer: nn.RNNBase) -> RecurrentLayer:

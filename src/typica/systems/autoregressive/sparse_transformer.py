@@ -221,8 +221,8 @@ class SparseTransformer(LevelModel, EndlessModel, RetoldModel, AttendingModel):
             columns=self.column.weight,
             blocks=tuple(cast(AttentionBlock, block) for block in self.blocks),
             norm=self.norm,
-            head=(_affine(self.head),),
-            told=None if self.told is None else _affine(self.told),
+            head=(Affine.of(self.head),),
+            told=None if self.told is None else Affine.of(self.told),
             upsampling=self.upsampling,
             levels=self.quantiser.levels,
             distribution=Levels,
@@ -290,10 +290,6 @@ def layer_of(config: SparseTransformerConfig, kind: Kind) -> AttentionBlock:
         stride=config.stride,
         summaries=config.summaries,
     )
-
-
-def _affine(linear: nn.Linear) -> Affine:
-    return Affine(linear.weight.t(), linear.bias)
 
 
 def _begin(module: nn.Module) -> None:

@@ -298,7 +298,7 @@ class WaveNet(EndlessModel, GatedModel, HiddenStates, RetoldModel):
         return GatedNetwork(
             reading=self.input.reading(),
             stack=self.stack,
-            head=tuple(Affine(layer.weight.t(), layer.bias) for layer in layers),
+            head=tuple(Affine.of(layer) for layer in layers),
             output=self.config.output,
             levels=0 if self.config.output == "gaussian" else head.levels,
             log_scale_floor=self.config.log_scale_floor,
