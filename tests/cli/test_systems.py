@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from typica.actions import env as env_action
 from typica.core import registry
 
@@ -38,6 +40,36 @@ def test_the_readme_s_table_of_systems_is_true():
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     for name, family in registry.families().items():
         assert f"| [{name}](src/typica/systems/{family}/{name}.py) | {family} |" in readme
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_a_system_is_explained_with_all_that_its_presets_set(call, name):
+    status, printed, _ = call("systems", name, "--json")
+
+    told = json.loads(printed)
+    assert status == 0
+    assert all(told["presets"].values())
+    names = {setting["name"] for setting in told["settings"]}
+    for preset in registry.presets(name):
+        tables = registry.preset(name, preset)
+        shown = {key: tables.get(key, {}) for key in ("model", "data", "training", "sampling")}
+        assert {f"{key}.{one}" for key, table in shown.items() for one in table} <= names
+    assert f"{told['phases'][0]}.learning_rate" in names
+
+
+def test_an_explanation_is_read_at_a_terminal(call):
+    status, printed, _ = call("systems", "hierarchical_wavenet")
+
+    assert status == 0
+    assert "Dieleman et al., 2018" in printed
+    assert "prior have tables like it" in printed
+    assert '{"system": "wavenet"}' in printed
+
+
+def test_a_system_that_does_not_exist_is_not_explained(call):
+    status, _, err = call("systems", "wavenett")
+    assert status == 2
+    assert "did you mean 'wavenet'?" in err
 
 
 def test_the_table_names_every_system(call):

@@ -7,6 +7,7 @@ import pkgutil
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module, resources
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,13 @@ def preset(name: str, preset_name: str) -> dict[str, Any]:
         hint = did_you_mean(preset_name, presets(name))
         raise ConfigError(f"{name} has no preset {preset_name!r}: {hint}")
     return read_yaml(_preset_folder(name) / f"{preset_name}.yaml")
+
+
+def preset_words(name: str, preset_name: str) -> str:
+    """Return what a preset says of itself: the comment at its head, as one paragraph."""
+    words = (_preset_folder(name) / f"{preset_name}.yaml").read_text(encoding="utf-8")
+    head = takewhile(lambda line: line.startswith("#"), words.splitlines())
+    return " ".join(line.lstrip("# ") for line in head)
 
 
 def build(name: str, preset_name: str = "paper", **overrides: Any) -> Model:
