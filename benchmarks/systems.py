@@ -38,12 +38,11 @@ from typica.actions.load import LoadedRun, load
 from typica.actions.prepare_data import prepare_data
 from typica.actions.train import train
 from typica.core import registry
-from typica.core.carrying import CarryingModel
 from typica.core.cascade import Cascade
 from typica.core.drawable import is_drawable
 from typica.core.engine import Engine
 from typica.core.framed import FramedModel
-from typica.core.model import Model
+from typica.core.model import Model, StreamingModel
 from typica.core.progress import Progress
 from typica.core.randomness import seeded
 from typica.data.corpus import Corpus
@@ -152,10 +151,10 @@ def learnt(entry: Entry, minutes: float) -> dict[str, Any]:
 
 def reach(model: Model) -> str:
     """Return how much of the past a prediction depends on, in words."""
-    if isinstance(model, CarryingModel):
-        return "all"
-    found = getattr(model, "receptive_fields", None) or [getattr(model, "receptive_field", 0)]
-    return f"{max(found) / RATE:.2f} s" if max(found) else "-"
+    if not isinstance(model, StreamingModel):
+        return "-"
+    found = model.receptive_fields
+    return "all" if None in found else f"{max(cast(list[int], found)) / RATE:.2f} s"
 
 
 def _samples(run: LoadedRun, line: dict[str, float]) -> float:

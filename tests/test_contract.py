@@ -98,6 +98,12 @@ def test_stream_repeats_with_its_seed(model):
         torch.testing.assert_close(next(first), next(second))
 
 
+def test_a_level_says_how_far_back_it_hears(model):
+    if not isinstance(model, StreamingModel):
+        pytest.skip("does not stream")
+    assert all(field is None or field > 0 for field in model.receptive_fields)
+
+
 def numbers(distribution):
     """Return the parameters of a distribution, last axes side by side."""
     found = [v for v in vars(distribution).values() if isinstance(v, torch.Tensor)]
@@ -119,6 +125,25 @@ def test_step_agrees_with_the_conditionals(model):
 
     together = numbers(model.conditionals(audio, told(model, 3)))
     torch.testing.assert_close(torch.cat(stepped, 1), together, atol=1e-5, rtol=1e-5)
+
+
+def test_what_lies_beyond_the_receptive_field_does_not_matter(model):
+    if not isinstance(model, AutoregressiveModel) or model.receptive_field is None:
+        pytest.skip("is not autoregressive, or depends on all of the past")
+    field = model.receptive_field
+    shape = (1, 1, field + 21)  # the last is predicted from `field` before it
+    audio, other = torch.rand(shape) - 0.5, torch.rand(shape) - 0.5
+    audio[..., 20:] = other[..., 20:]
+    condition = {
+        name: Track(torch.zeros(1, dtype=torch.long))
+        if need.hop is None
+        else Track(torch.rand(1, need.channels, -(-shape[-1] // need.hop)), 1.0)
+        for name, need in model.needs.items()
+    }
+
+    ends = [numbers(model.conditionals(x, condition))[:, -1] for x in (audio, other)]
+
+    torch.testing.assert_close(*ends)
 
 
 def test_a_state_is_a_value(model):

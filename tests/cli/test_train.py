@@ -180,3 +180,25 @@ def test_a_plan_is_told_in_words_and_for_programs(tones, capsys):
     assert figures["system"] == "wavenet"
     assert figures["plan"]["parameters"] == 9112
     assert figures["plan"]["fits"] is True
+
+
+@pytest.mark.parametrize(
+    ("system", "seconds", "words"),
+    [
+        ("samplernn", [None], "all that came before"),
+        ("vqvae", [], ""),
+        (
+            "hierarchical_wavenet",
+            [16 / 8000, 32 / 8000, 128 / 8000],
+            "0.002 s, 0.004 s, 0.016 s, from",
+        ),
+    ],
+)
+def test_a_plan_says_how_far_back_each_level_hears(tones, capsys, system, seconds, words):
+    typica("plan", system, "--data", tones, "--preset", "tiny")
+    printed = capsys.readouterr().out
+    typica("plan", system, "--data", tones, "--preset", "tiny", "--json")
+
+    assert json.loads(capsys.readouterr().out)["past_s"] == seconds
+    assert words in printed
+    assert ("past " in printed) == bool(seconds)

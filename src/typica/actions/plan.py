@@ -10,6 +10,7 @@ from typica.actions.train import PRESET
 from typica.core import registry
 from typica.core.config import override
 from typica.core.device import pick_device
+from typica.core.model import Model, StreamingModel
 from typica.core.progress import SILENT, Progress
 from typica.data.corpus import open_corpus
 from typica.training.job import check_example, describe
@@ -17,13 +18,19 @@ from typica.training.plan import Plan, measure
 
 
 class Planned(NamedTuple):
-    """A plan and what it is for."""
+    """A plan and what it is for.
+
+    Attributes:
+        past_s: Seconds of the past that each level of the system depends on, from the sound
+            upwards; None for all of it. Empty for a system that does not go along time.
+    """
 
     system: str
     preset: str
     corpus: str
     device: str
     plan: Plan
+    past_s: list[float | None]
 
 
 def plan(
@@ -54,4 +61,11 @@ def plan(
     tables = override(registry.preset(system, preset), list(settings))
     job = describe(system, preset, tables, corpus, place)
     with progress.task("running a few steps"):
-        return Planned(system, preset, corpus.name, str(place), measure(job, place))
+        measured = measure(job, place)
+    past_s = _past_s(job.model, corpus.rate)
+    return Planned(system, preset, corpus.name, str(place), measured, past_s)
+
+
+def _past_s(model: Model, rate: int) -> list[float | None]:
+    fields = model.receptive_fields if isinstance(model, StreamingModel) else []
+    return [field and field / rate for field in fields]

@@ -57,8 +57,15 @@ def rows(planned: Planned) -> list[tuple[str, str]]:
         ("", f"kept for the backward pass {size(plan.activations_bytes)}{working}"),
         ("disk", f"{size(plan.disk_bytes)}, a checkpoint {size(plan.checkpoint_bytes)}"),
         ("time", f"{span(plan.training_s)}: {plan.steps:,} steps of {plan.step_s:.3g} s{scaled}"),
+        *([("past", _past(planned.past_s))] if planned.past_s else []),
         ("hears", f"{plan.audio_s / 3600:.3g} hours of audio, {plan.epochs:.3g} times the corpus"),
     ]
+
+
+def _past(seconds: list[float | None]) -> str:
+    """Write how far back each level hears, from the sound upwards."""
+    levels = ["all that came before" if one is None else f"{one:.3g} s" for one in seconds]
+    return ", ".join(levels) + (", from the sound upwards" if levels[1:] else "")
 
 
 def size(count: int) -> str:

@@ -6,6 +6,8 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import mul
 
 from torch import Tensor
 
@@ -57,6 +59,13 @@ class Cascade(EnginedModel):
     def hop(self) -> int:
         """Samples that a symbol of the highest level stands for."""
         return self.frame * math.prod(told.hop for told in self.telling)
+
+    @property
+    def receptive_fields(self) -> Sequence[int | None]:
+        """See `StreamingModel.receptive_fields`."""
+        hops = accumulate((told.hop for told in reversed(self.telling)), mul, initial=self.frame)
+        fields = (level.receptive_field for level in reversed(self.levels))
+        return [field and hop * field for hop, field in zip(hops, fields, strict=True)]
 
     @property
     @abstractmethod

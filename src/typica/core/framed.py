@@ -46,6 +46,11 @@ class FramedModel(EnginedModel):
         """Samples of a code."""
 
     @property
+    def receptive_fields(self) -> Sequence[int | None]:
+        """See `StreamingModel.receptive_fields`: those of its codes."""
+        return self.tokens.receptive_fields
+
+    @property
     @abstractmethod
     def reach(self) -> int:
         """Codes on either side of a place that change the sound there."""

@@ -113,6 +113,15 @@ class ExplicitModel(Model):
 class StreamingModel(Model):
     """A model that can sound while it samples."""
 
+    @property
+    @abstractmethod
+    def receptive_fields(self) -> Sequence[int | None]:
+        """Samples of the past that each of its levels depends on, from the sound upwards.
+
+        That of a level is its own network's, in symbols, times the samples of a symbol; None stands
+        for all of the past.
+        """
+
     @abstractmethod
     def stream(
         self,
@@ -136,6 +145,11 @@ class AutoregressiveModel(ExplicitModel):
     def state_types(self) -> tuple[type, ...]:
         """Named tuples that its states are made of, for those that are read from files."""
         return ()
+
+    @property
+    def receptive_field(self) -> int | None:
+        """Symbols of the past that a prediction depends on, at most; None for all of them."""
+        return None
 
     @property
     @abstractmethod
@@ -273,6 +287,11 @@ class AutoregressiveModel(ExplicitModel):
 
 class EndlessModel(AutoregressiveModel, StreamingModel):
     """An autoregressive model of sound: its sequences have no end, so it can sound at once."""
+
+    @property
+    def receptive_fields(self) -> Sequence[int | None]:
+        """See `StreamingModel.receptive_fields`."""
+        return [self.receptive_field]
 
     def stream(
         self,

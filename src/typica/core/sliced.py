@@ -7,6 +7,7 @@ may be drawn as soon as the one before it is so far ahead.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -51,6 +52,19 @@ class SlicedModel(EnginedModel):
     @abstractmethod
     def block(self) -> int:
         """Frames that are drawn at once."""
+
+    @property
+    def receptive_fields(self) -> Sequence[int | None]:
+        """See `StreamingModel.receptive_fields`."""
+        own = self.inner.receptive_field
+        return [None if own is None else self.past(own)]
+
+    def past(self, frames: int) -> int:
+        """Return the samples of the past that so many frames of a slice's past depend on.
+
+        They are its own, or those that it was told of in the first of them.
+        """
+        return max(frames * self.factor, (frames + self.look_back) * self.factor - 1)
 
     @abstractmethod
     def tell(self, near: Tensor, is_known: Tensor) -> Condition:

@@ -170,6 +170,11 @@ class _Bits(LevelModel):
         self.inner, self.quantiser = inner, quantiser(config.quantiser, config.bits)
 
     @property
+    def receptive_field(self) -> int | None:
+        """See `AutoregressiveModel.receptive_field`."""
+        return self.inner.receptive_field
+
+    @property
     def context(self) -> int:
         """See `Model.context`."""
         return self.inner.context

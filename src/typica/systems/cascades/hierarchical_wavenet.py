@@ -93,18 +93,13 @@ class HierarchicalWaveNet(Cascade, ExplicitModel):
         return sum(hop * coder.margin for hop, coder in zip(self.hops, self.coders, strict=False))
 
     @property
-    def receptive_fields(self) -> list[int]:
-        """Samples of the past that each level depends on, from the sound upwards.
-
-        That of a level is its own network's, in symbols, times the samples of a symbol.
-        """
-        return [hop * one.context for hop, one in zip(self.hops, self._from_below, strict=True)]
-
-    @property
     def context(self) -> int:
-        """See `Model.context`: of the longest receptive field, in whole codes of the highest."""
+        """See `Model.context`: the longest of a level's, in whole codes of the highest."""
         whole = self.hops[-1]
-        return -(-max(self.receptive_fields) // whole) * whole
+        longest = max(
+            hop * one.context for hop, one in zip(self.hops, self._from_below, strict=True)
+        )
+        return -(-longest // whole) * whole
 
     @property
     def base_measure(self) -> str:

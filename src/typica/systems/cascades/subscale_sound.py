@@ -118,8 +118,7 @@ class SubscaleSound(SlicedModel, ExplicitModel):
     def context(self) -> int:
         """See `Model.context`: of a slice's own past, or of what it was told in it."""
         frames = self.inner.context
-        own, told = frames * self.factor, (frames + self.look_back) * self.factor - 1
-        return max(own, told) if frames else 0
+        return self.past(frames) if frames else 0
 
     @property
     def alignment(self) -> int:
