@@ -272,7 +272,7 @@ def test_a_state_that_does_not_fit_is_refused():
         (saved._replace(inner=mad), "its rows holds what is not a number"),
         (saved._replace(inner=saved.inner._replace(caches=())), "is missing"),
         (saved._replace(inner=saved.inner._replace(read=9)), "it holds 10 of 9 symbols"),
-        (wrong, "its last draw holds what is no level from 0 to 15"),
+        (wrong, "its last draw holds what is not from 0 to 15"),
     ):
         with pytest.raises(RunError, match=f"here does not fit this model: .*{sentence}"):
             engine.enter(state, "here")

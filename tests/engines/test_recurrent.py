@@ -16,7 +16,6 @@ from engine_checks import (
 from typica.core import registry
 from typica.core.condition import Track
 from typica.core.engine import StepEngine
-from typica.core.engine_state import map_tensors
 from typica.core.errors import ConfigError, RunError
 from typica.core.randomness import seeded
 from typica.engines.compiler import compile
@@ -126,22 +125,40 @@ def test_a_saved_state_goes_on_in_either_kind_of_engine(tmp_path):
     check_saved(model, told(model, 2), tmp_path / "state", 21, 20)
 
 
-def test_a_state_that_does_not_fit_is_refused():
-    model = build({})
-    engine = compile(model, backend="c++")
-    saved = engine.start(2).leave()
-    wide = map_tensors(saved.inner, lambda one: torch.cat([one, one], -1))
-    wrong = saved.inner._replace(heard=saved.inner.heard + 9999)
-    mad = map_tensors(saved.inner, lambda one: one / 0 if one.is_floating_point() else one)
+WRONG = {
+    r"its symbols has shape \(2, 6\) and not \(2, 7\)": lambda s: s._replace(heard=s.heard[:, 1:]),
+    "its symbols holds what is not from 0 to 255": lambda s: s._replace(heard=s.heard + 256),
+    "its symbols is of torch.int32": lambda s: s._replace(heard=s.heard.int()),
+    "its label is missing": lambda s: s._replace(label=None),
+    "its label holds what is not from 0 to 2": lambda s: s._replace(label=s.label + 2),
+    r"its hidden of tier 0 has shape \(2, 2, 8\)": lambda s: changed(
+        s, hidden=lambda h: h[..., 8:]
+    ),
+    "its cell of tier 0 holds what is not a number": lambda s: changed(s, cell=lambda c: c / 0),
+    "its cell of tier 0 is missing": lambda s: changed(s, cell=lambda _: None),
+    "its words of tier 0 has shape": lambda s: changed(s, words=lambda w: w[:, 1:]),
+    "of tier 1 is missing": lambda s: s._replace(tiers=s.tiers[:1]),
+    "of tier 2 is too much": lambda s: s._replace(tiers=(*s.tiers, s.tiers[0])),
+    "it has read -1 symbols": lambda s: s._replace(time=-1),
+}
 
-    for inner, sentence in (
-        (wide, r"here does not fit this model: a part of it is \(2, 14\)"),
-        (wrong, "here does not fit this model: it holds no classes below 256"),
-        (mad, "here does not fit this model: it holds what is not a number"),
-        (saved.inner._replace(tiers=()), "here does not fit this model: it holds other parts"),
-    ):
-        with pytest.raises(RunError, match=sentence):
-            engine.enter(saved._replace(inner=inner), "here")
+
+def changed(state, **changes):
+    """Return a state of which some tensors of the first tier are others."""
+    first, *others = state.tiers
+    own = {name: change(getattr(first, name)) for name, change in changes.items()}
+    return state._replace(tiers=(first._replace(**own), *others))
+
+
+@pytest.mark.parametrize("sentence", WRONG)
+def test_a_state_that_does_not_fit_is_refused(sentence):
+    model = build({"cell": "lstm", "layers": 2, "labels": 3})
+    engine = compile(model, backend="c++")
+    saved = engine.start(2, condition=told(model, 2)).leave()
+    wrong = saved._replace(inner=WRONG[sentence](saved.inner))
+
+    with pytest.raises(RunError, match=f"here does not fit this model: .*{sentence}"):
+        engine.enter(wrong, "here")
 
 
 @pytest.mark.parametrize(("weights", "most"), [("bfloat16", 1e-3), ("int8", 1e-2)])

@@ -109,9 +109,7 @@ def test_a_file_that_was_tampered_with_is_refused(kind, damage, tmp_path):
 
 WRONG = {
     "its symbols has shape": lambda s: s._replace(symbols=s.symbols[:, 1:]),
-    "its symbols holds what is no level from 0 to 255": lambda s: s._replace(
-        symbols=s.symbols + 256
-    ),
+    "its symbols holds what is not from 0 to 255": lambda s: s._replace(symbols=s.symbols + 256),
     "its symbols is of torch.int32": lambda s: s._replace(symbols=s.symbols.int()),
     "its past of layer 1 has shape": lambda s: s._replace(
         histories=(s.histories[0], s.histories[1][1:], *s.histories[2:])

@@ -17,7 +17,7 @@ class Fit(NamedTuple):
     Attributes:
         shape: Sizes; None where any will do.
         dtype: Type.
-        levels: Its values are from 0 to less than this; 0 where any will do.
+        levels: Its levels or classes are from 0 to less than this; 0 where any will do.
     """
 
     shape: tuple[int | None, ...]
@@ -33,10 +33,20 @@ class Fit(NamedTuple):
         if tensor.dtype != self.dtype:
             return f"is of {tensor.dtype} and not of {self.dtype}"
         if self.levels and not bool(((tensor >= 0) & (tensor < self.levels)).all()):
-            return f"holds what is no level from 0 to {self.levels - 1}"
+            return f"holds what is not from 0 to {self.levels - 1}"
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             return "holds what is not a number"
         return ""
+
+
+def check_read(time: int, what: str) -> None:
+    """Refuse a state that has read fewer symbols than none.
+
+    Raises:
+        RunError: It has; `what` is what it is called.
+    """
+    if time < 0:
+        raise RunError(f"{what} does not fit this model: it has read {time} symbols")
 
 
 def check_all(found: Mapping[str, Tensor | None], wanted: Mapping[str, Fit], what: str) -> None:
@@ -51,7 +61,7 @@ def check_all(found: Mapping[str, Tensor | None], wanted: Mapping[str, Fit], wha
         RunError: A tensor is missing, or one too many, or another than it must be.
     """
     there = {name: tensor for name, tensor in found.items() if tensor is not None}
-    for name in there.keys() ^ wanted.keys():
+    for name in sorted(there.keys() ^ wanted.keys()):
         wrong = "is missing" if name in wanted else "is too much"
         raise RunError(f"{what} does not fit this model: its {name} {wrong}")
     for name, tensor in there.items():

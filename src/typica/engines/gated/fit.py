@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from typica.core.errors import RunError
-from typica.engines.fit import Fit, check_all
+from typica.engines.fit import Fit, check_all, check_read
 from typica.engines.gated.state import Geometry, Rings
 from typica.layers.gated_network import GatedState
 
@@ -24,8 +23,7 @@ def check_fit(previous: Tensor, state: GatedState, geometry: Geometry, what: str
     Raises:
         RunError: A tensor is missing, or one too many, or another than it must be.
     """
-    if state.time < 0:
-        raise RunError(f"{what} does not fit this model: it has read {state.time} symbols")
+    check_read(state.time, what)
     wanted = _wanted(geometry, len(previous), state.time)
     check_all(_tensors(previous, state), wanted, what)
 

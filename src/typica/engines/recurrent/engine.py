@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-from typica.core.condition import Track
-from typica.core.errors import RunError
 from typica.core.model import AutoregressiveModel, State
 from typica.engines.compiled import CompiledEngine
+from typica.engines.fit import check_all, check_read
 from typica.engines.job import Kernel
 from typica.engines.recurrent.job import Job
 from typica.engines.recurrent.state import Geometry, RecurrentEngineState
-from typica.layers.recurrent_network import RecurrentNetwork
+from typica.layers.recurrent_network import RecurrentNetwork, RecurrentState
 
 
 class RecurrentEngine(CompiledEngine):
@@ -42,8 +41,10 @@ class RecurrentEngine(CompiledEngine):
         tiers, wide = network.tiers, kernel.shapes["WIDTH"]
         width = tiers[0].input.weight.shape[1]
         ratios = tuple(kernel.shapes["RATIO"])
+        labels = 0 if tiers[0].label is None else len(tiers[0].label)
         geometry = Geometry(
-            digest, width, wide, len(tiers[0].layers), ratios, kernel.shapes["RECENT"]
+            *(digest, width, wide, len(tiers[0].layers), network.cell == "lstm"),
+            *(ratios, kernel.shapes["RECENT"], network.levels, labels),
         )
         super().__init__(model, network, kernel, geometry, threads)
         vectors = [tier.label for tier in tiers if tier.label is not None]
@@ -59,32 +60,17 @@ class RecurrentEngine(CompiledEngine):
 
     def check_fit(self, previous: Tensor, inner: State, where: str) -> None:
         """See `CompiledEngine.check_fit`."""
-        count, needs = len(previous), self.model.needs
-        told = {name: Track(torch.zeros(count, dtype=torch.int64)) for name in needs}
-        with torch.no_grad():
-            example = self.model.start(count, told)
-        wanted = _tensors((torch.zeros(count, dtype=torch.int64), example))
-        found = _tensors((previous, inner))
-        time = getattr(inner, "time", -1)
-        if time < 0 or len(found) != len(wanted):
-            raise RunError(f"{where} does not fit this model: it holds other parts")
-        # Levels come in front and label behind; what lies between are numbers.
-        classes = [self.network.levels] * 2 + [needs[name].channels for name in needs]
-        for one, other in zip(found, wanted, strict=True):
-            if one.shape != other.shape or one.dtype != other.dtype:
-                raise RunError(
-                    f"{where} does not fit this model: a part of it is {tuple(one.shape)} of "
-                    f"{one.dtype} and not {tuple(other.shape)} of {other.dtype}"
-                )
-            most = 0 if one.is_floating_point() else classes.pop(0)
-            if most and not bool(((one >= 0) & (one < most)).all()):
-                raise RunError(f"{where} does not fit this model: it holds no classes below {most}")
-            if not bool(one.isfinite().all()):
-                raise RunError(f"{where} does not fit this model: it holds what is not a number")
+        state = cast(RecurrentState, inner)
+        check_read(state.time, where)
+        check_all(_tensors(previous, state), self.geometry.fits(len(previous)), where)
 
 
-def _tensors(state: State) -> list[Tensor]:
-    """List the tensors of a tree, in their order."""
-    if isinstance(state, Tensor):
-        return [state]
-    return [one for part in state for one in _tensors(part)] if isinstance(state, tuple) else []
+def _tensors(previous: Tensor, state: RecurrentState) -> dict[str, Tensor | None]:
+    """List a state's tensors by name."""
+    own = {"last draw": previous, "symbols": state.heard, "label": state.label}
+    tiers = {
+        f"{name} of tier {number}": tensor
+        for number, tier in enumerate(state.tiers)
+        for name, tensor in tier._asdict().items()
+    }
+    return {**own, **tiers}

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from typica.core.engine_state import Saved
 from typica.engines.compiled import CompiledState
+from typica.engines.fit import Fit
 from typica.engines.job import Floats
 from typica.layers.recurrent_network import RecurrentState, TierState
 
@@ -24,16 +25,22 @@ class Geometry:
         width: Of the layers.
         wide: The same with its padding.
         layers: Of each tier.
+        has_cell: Whether they are LSTMs.
         ratios: Words that each tier says at a time.
         recent: Symbols that are kept.
+        levels: Of the symbols.
+        labels: Number of classes; 0 where it is told none.
     """
 
     model: str
     width: int
     wide: int
     layers: int
+    has_cell: bool
     ratios: tuple[int, ...]
     recent: int
+    levels: int
+    labels: int
 
     def enter(self, previous: Tensor, state: RecurrentState) -> RecurrentEngineState:
         """Make an engine's state of a model's."""
@@ -52,6 +59,20 @@ class Geometry:
             words=np.concatenate(words),
             label=None if state.label is None else state.label.cpu(),
         )
+
+    def fits(self, count: int) -> dict[str, Fit]:
+        """List what the tensors of a model's state must be, by name."""
+        layers = Fit((count, self.layers, self.width))
+        wanted = {"last draw": Fit((count,), torch.int64, self.levels)}
+        wanted["symbols"] = Fit((count, self.recent - 1), torch.int64, self.levels)
+        if self.labels:
+            wanted["label"] = Fit((count,), torch.int64, self.labels)
+        for tier, ratio in enumerate(self.ratios):
+            wanted[f"hidden of tier {tier}"] = layers
+            if self.has_cell:
+                wanted[f"cell of tier {tier}"] = layers
+            wanted[f"words of tier {tier}"] = Fit((count, ratio, self.width))
+        return wanted
 
     def _stacked(self, states: Sequence[Tensor]) -> Floats:
         layers = [_padded(state.transpose(0, 1), self.wide) for state in states]
