@@ -1,8 +1,8 @@
 """Sparse Transformer: an autoregressive model of levels or codes, by attention in two short steps.
 
-Source: Child et al., 2019, https://arxiv.org/abs/1904.10509. Told frames and labels are added to
-the vectors of symbols, as in Dhariwal et al., 2020, https://arxiv.org/abs/2005.00341; so is the
-row before one's own as a third pattern ("rows").
+Source: Child et al., 2019, https://arxiv.org/abs/1904.10509. Told frames are added to the vectors
+of symbols, as in Dhariwal et al., 2020, https://arxiv.org/abs/2005.00341, whence also comes the row
+before one's own as a third pattern ("rows"). So are labels, which there stand before the first.
 Departs from them: a sequence may be longer than the table of positions. Where the table is full,
 its later half is read again as its beginning, so that each symbol but the first ones has at least
 half a table of past; likelihoods are of that.
@@ -30,7 +30,7 @@ from typica.layers.distributions import Levels
 from typica.layers.gated_network import Affine
 from typica.layers.level_model import LevelModel
 from typica.layers.sparse_attention import AttentionBlock, Cache, Kind
-from typica.layers.upsampling import Upsampling
+from typica.layers.told import check_local, frames_of, needs_of, upsampling_of
 from typica.signal.quantise import QuantiserName, quantiser
 
 _KINDS: dict[str, tuple[Kind, ...]] = {
@@ -109,10 +109,7 @@ class SparseTransformerConfig(Config):
             raise ConfigError(f"model.summaries must be at most model.stride={self.stride}")
         if self.merged and self.pattern not in ("strided", "fixed"):
             raise ConfigError(f"model.merged is for strided and fixed, not for {self.pattern}")
-        if self.local and min(self.local_channels, self.hop) < 1:
-            raise ConfigError(f"model.local={self.local} needs model.local_channels and model.hop")
-        if self.local == "label" or (not self.local and (self.local_channels or self.hop)):
-            raise ConfigError("model.local must name the frames to be told, such as roll")
+        check_local(self)
         quantiser(self.quantiser, self.bits)
 
     @property
@@ -136,11 +133,7 @@ class SparseTransformer(LevelModel, EndlessModel, RetoldModel, AttendingModel):
         self.quantiser = quantiser(config.quantiser, config.bits)
         self.symbol = nn.Embedding(1 << config.bits, config.width)
         self.label = nn.Embedding(config.labels, config.width) if config.labels else None
-        self.upsampling = (
-            Upsampling(config.upsampling, config.local_channels, config.hop)
-            if config.local
-            else None
-        )
+        self.upsampling = upsampling_of(config)
         self.told = nn.Linear(config.local_channels, config.width) if config.local else None
         self.row = nn.Embedding(config.positions // config.stride, config.width)
         self.column = nn.Embedding(config.stride, config.width)
@@ -171,10 +164,7 @@ class SparseTransformer(LevelModel, EndlessModel, RetoldModel, AttendingModel):
     @property
     def needs(self) -> Mapping[str, Need]:
         """See `Model.needs`."""
-        needs = {"label": Need(self.config.labels)} if self.config.labels else {}
-        if self.config.local:
-            needs[self.config.local] = Need(self.config.local_channels, self.config.hop)
-        return needs
+        return needs_of(self.config)
 
     @property
     def state_types(self) -> tuple[type, ...]:
@@ -187,14 +177,14 @@ class SparseTransformer(LevelModel, EndlessModel, RetoldModel, AttendingModel):
         given = condition or {}
         label = self.label(given["label"].values) if self.label else None
         weight = self.head.weight
-        frames = given[self.config.local].values.to(weight) if self.config.local else None
+        frames = frames_of(self.config, condition, weight)
         rows = weight.new_zeros(count, 0, self.config.width)
         return AttendingState(0, rows, rows, self._blank(count), label, frames)
 
     def retell(self, state: AttendingState, told: Condition, past: int = 0) -> AttendingState:
         """See `RetoldModel.retell`."""
         check_told(told, self.needs, len(state.rows))
-        frames = told[cast(str, self.config.local)].values.to(self.head.weight)
+        frames = frames_of(self.config, told, self.head.weight)
         return state._replace(frames=frames, told_from=state.read - past)
 
     def advance(

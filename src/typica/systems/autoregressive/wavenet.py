@@ -38,7 +38,7 @@ from typica.layers.gated_network import (
     GatedState,
     Reading,
 )
-from typica.layers.upsampling import Upsampling
+from typica.layers.told import check_local, frames_of, needs_of, upsampling_of
 from typica.signal.quantise import QuantiserName, quantiser
 
 MOST_LAYERS = 20  # in a stack: its dilation of 2 ** 19 samples is half a minute
@@ -120,10 +120,7 @@ class WaveNetConfig(Config):
             raise ConfigError(f"model.log_scale_floor must be a number: {self.log_scale_floor}")
         if self.output == "gaussian" and self.input != "scalar":
             raise ConfigError("model.output=gaussian needs model.input=scalar: it has no levels")
-        if self.local and min(self.local_channels, self.hop) < 1:
-            raise ConfigError(f"model.local={self.local} needs model.local_channels and model.hop")
-        if self.local == "label" or (not self.local and (self.local_channels or self.hop)):
-            raise ConfigError("model.local must name the frames to be told, such as roll")
+        check_local(self)
         quantiser(self.quantiser, self.bits)
         if self.tied:
             self._check_tied()
@@ -160,11 +157,7 @@ class WaveNet(EndlessModel, GatedModel, HiddenStates, RetoldModel):
         self.quantiser = quantiser(config.quantiser, config.bits)
         self.input = Input(config, config.channels)
         self.label = nn.Embedding(config.labels, config.label_channels) if config.labels else None
-        self.upsampling = (
-            Upsampling(config.upsampling, config.local_channels, config.hop)
-            if config.local
-            else None
-        )
+        self.upsampling = upsampling_of(config)
         self.context_network = ContextNetwork(config) if config.context_stacks else None
         self.stack = GatedStack(
             config.stacks,
@@ -207,10 +200,7 @@ class WaveNet(EndlessModel, GatedModel, HiddenStates, RetoldModel):
     @property
     def needs(self) -> Mapping[str, Need]:
         """See `Model.needs`."""
-        needs = {"label": Need(self.config.labels)} if self.config.labels else {}
-        if self.config.local:
-            needs[self.config.local] = Need(self.config.local_channels, self.config.hop)
-        return needs
+        return needs_of(self.config)
 
     @property
     def base_measure(self) -> str:
@@ -252,7 +242,7 @@ class WaveNet(EndlessModel, GatedModel, HiddenStates, RetoldModel):
         silence = torch.full((count, 1), self.initial, device=weight.device)
         given = condition or {}
         label = self.label(given["label"].values) if self.label else None
-        frames = given[self.config.local].values.to(weight) if self.config.local else None
+        frames = frames_of(self.config, condition, weight)
         context, told = None, [] if label is None else [label]
         if frames is not None:
             told.append(torch.zeros_like(frames[:, :, 0]))
@@ -267,7 +257,7 @@ class WaveNet(EndlessModel, GatedModel, HiddenStates, RetoldModel):
     def retell(self, state: GatedState, told: Condition, past: int = 0) -> GatedState:
         """See `RetoldModel.retell`."""
         check_told(told, self.needs, len(state.symbols))
-        frames = told[cast(str, self.config.local)].values.to(self.head.last.weight)
+        frames = frames_of(self.config, told, self.head.last.weight)
         return state._replace(frames=frames, told_from=state.time - past)
 
     def advance(self, previous: Tensor, state: GatedState) -> tuple[Distribution, GatedState]:
