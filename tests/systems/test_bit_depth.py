@@ -8,6 +8,7 @@ import torch
 
 from typica.core import registry
 from typica.core.errors import ConfigError
+from typica.core.model import BLOCK
 from typica.core.randomness import seeded
 from typica.core.spread import spread
 from typica.core.temperature import most_likely, tempered
@@ -50,6 +51,20 @@ def test_all_sounds_together_have_probability_one(first_bits):
     levels = torch.tensor(list(itertools.product(range(16), repeat=2)))
     log_prob = model.log_prob(model.last.render(levels))
     assert float(log_prob.exp().sum()) == pytest.approx(1, abs=1e-5)
+
+
+def test_without_gradients_a_long_sound_is_told_in_parts_and_scored_as_in_one():
+    model, told = model_of(), []
+    x = model.quantiser.decode(torch.randint(16, (1, 1, BLOCK + 5_000), generator=seeded(0)))
+    whole = model.log_prob(x)
+
+    model.teller.register_forward_hook(lambda _, args, __: told.append(args[0].shape[1]))
+    with torch.no_grad():
+        parts = model.log_prob(x)
+
+    torch.testing.assert_close(parts, whole, atol=0, rtol=1e-6)
+    assert len(told) == 2
+    assert max(told) <= BLOCK + 2 * model.teller.reach
 
 
 def test_the_parts_add_up_to_the_whole():

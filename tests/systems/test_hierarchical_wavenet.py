@@ -99,6 +99,22 @@ def test_what_lies_in_the_context_is_not_scored():
     torch.testing.assert_close(loss, expected)
 
 
+def test_without_gradients_a_long_sound_is_read_in_parts_and_scored_as_in_one():
+    model, x = hierarchy([2], [2]), sound(1, 70_001)
+    whole = model.parts(x)
+
+    sizes = []
+    for coder in model.coders:
+        for part in (coder.encoder, coder.modulator):
+            part.register_forward_hook(lambda *args: sizes.append(args[1][0].shape[-1]))
+    with torch.no_grad():
+        parts = model.parts(x)
+
+    torch.testing.assert_close(parts, whole, atol=0, rtol=1e-6)
+    assert len(sizes) == (2 + 1) + (3 + 2)  # encoders in parts of 65,536, modulators of 32,768
+    assert max(sizes) < 66_000
+
+
 def test_the_bound_never_exceeds_the_likelihood():
     """Of two samples of a bit each, all sounds and all codes are listed."""
     model = hierarchy([1], codes=2, bits=1)

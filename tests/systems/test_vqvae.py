@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from typica.core import registry
 from typica.core.condition import Track
 from typica.core.errors import ConfigError, DataError, ShapeError
+from typica.core.model import BLOCK
+from typica.core.parts import LENGTH
 from typica.core.randomness import seeded, seeded_rows
 from typica.decoding.sampling import draw_samples
 from typica.training.fit import fit
@@ -87,6 +89,37 @@ def test_codes_are_always_the_same_and_looking_for_them_changes_nothing(settings
     assert torch.equal(model.eval().encode(x), first)
     assert torch.equal(model.log_prob(x, told(model)), bound)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_a_long_sound_is_coded_in_parts_and_its_codes_are_those_of_the_whole():
+    model = build(strides=[3, 5], residual_layers=2)
+    x = examples(model, 1, LENGTH + 5_000)
+    whole = model.bottleneck.encode(model._vectors(x))
+
+    heard = []
+    model.encoder.register_forward_hook(lambda _, args, __: heard.append(args[0].shape[1]))
+    codes = model.encode(x)
+
+    assert torch.equal(codes, whole)
+    assert len(codes.unique()) > 4
+    assert len(heard) == 2
+    assert max(heard) < LENGTH + 2 * (model.margin + 15)
+
+
+@pytest.mark.parametrize("upsampling", ["repeat", "linear", "learnt"])
+def test_without_gradients_a_long_sound_is_told_in_parts_and_scored_as_in_one(upsampling):
+    model = build(**LABELS, modulator_layers=2, decoder={"upsampling": upsampling})
+    x, condition = examples(model, 1, BLOCK + 5_003), told(model, 1)
+    whole = model.log_prob(x, condition), model.unaided(x, condition)
+
+    frames = []
+    model.modulator.register_forward_hook(lambda _, args, __: frames.append(args[0].shape[2]))
+    with torch.no_grad():
+        parts = model.log_prob(x, condition), model.unaided(x, condition)
+
+    torch.testing.assert_close(parts, whole, atol=0, rtol=1e-7)
+    assert len(frames) == 4
+    assert max(frames) <= BLOCK // 8 + 2 * model.reach
 
 
 def toy(**settings):

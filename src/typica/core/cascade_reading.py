@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from typica.core.cascade import Cascade
+from typica.core.parts import around, frames_around
 
 
 class Reading(NamedTuple):
@@ -48,8 +49,7 @@ def readings(
     whole = -(-symbols.shape[1] // cascade.hop) * cascade.hop // step  # it ends in silence
     for begin in range(0, symbols.shape[1], length):
         end = min(begin + length, symbols.shape[1])
-        first = begin // step - told.before
-        last = min(-(-end // step) + told.after, whole)
+        first, last = frames_around(begin, end, step, told.before, told.after, whole)
         start, heard = _heard_around(cascade, symbols, render, max(0, first) * step, last * step)
         codes = heard[-2][:, max(0, first) - start // step : last - start // step]
         if first < 0:
@@ -67,9 +67,7 @@ def _heard_around(
     end: int,
 ) -> tuple[int, list[Tensor]]:
     """Read from `begin` to `end` and the margin on both sides; return where that starts, too."""
-    hop = cascade.hop
-    start = max(0, begin - cascade.margin) // hop * hop
-    stop = -(-(end + cascade.margin) // hop) * hop
+    start, stop = around(begin, end, cascade.margin, cascade.hop)
     x = render(symbols[:, start:stop])
     with torch.no_grad():
-        return start, cascade.read(F.pad(x, (0, -x.shape[-1] % hop)))
+        return start, cascade.read(F.pad(x, (0, -x.shape[-1] % cascade.hop)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import torch
@@ -11,8 +12,9 @@ from torch import Tensor
 
 from typica.core.condition import Condition
 from typica.core.errors import ConfigError, DataError, ShapeError
-from typica.core.model import AutoregressiveModel, ExplicitModel, Model
+from typica.core.model import ExplicitModel, Model
 from typica.core.randomness import Randomness, uniforms_like
+from typica.core.telling import RetoldModel, told_log_prob
 
 
 class Coder(ABC):
@@ -39,7 +41,10 @@ class Coder(ABC):
 
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
-        """Return the codes of examples of any length, int64 (batch, frames); always the same."""
+        """Return the codes of examples of any length, int64 (batch, frames); always the same.
+
+        Memory beyond that of examples and codes does not grow with time.
+        """
 
     @abstractmethod
     def decode(
@@ -98,7 +103,16 @@ class Coder(ABC):
         return length
 
 
-class DiscreteAutoencoder(ExplicitModel, Coder):
+class CodedModel(ABC):
+    """A model that learns codes: what a population of them is judged by besides likelihood."""
+
+    @property
+    @abstractmethod
+    def coders(self) -> Sequence[DiscreteAutoencoder]:
+        """What codes examples; then what codes those codes, and so on."""
+
+
+class DiscreteAutoencoder(ExplicitModel, CodedModel, Coder):
     """A model p(x) = sum over codes h of p(h) p(x | h), whose encoder picks one h for an x.
 
     Its `log_prob` is the lower bound that this one term is: log p(x | h) + log p(h). The prior
@@ -112,7 +126,12 @@ class DiscreteAutoencoder(ExplicitModel, Coder):
     """
 
     density: ClassVar[Literal["exact", "lower bound"]] = "lower bound"
-    decoder: AutoregressiveModel
+    decoder: RetoldModel
+
+    @property
+    def coders(self) -> Sequence[DiscreteAutoencoder]:
+        """See `CodedModel.coders`: itself."""
+        return [self]
 
     @property
     @abstractmethod
@@ -135,16 +154,26 @@ class DiscreteAutoencoder(ExplicitModel, Coder):
         return math.log2(self.codes) / self.hop
 
     def likelihood(self, x: Tensor, codes: Tensor, condition: Condition | None = None) -> Tensor:
-        """Return log p(x | h) of codes h (batch, frames), in nats, (batch,)."""
-        return self.decoder.log_prob(x, self.tell(codes, condition))
+        """Return log p(x | h) of codes h (batch, frames), in nats, (batch,).
+
+        Without gradients memory does not grow with time.
+        """
+
+        def told(first: int, last: int) -> Condition:
+            return self.tell(codes[:, first:last], condition)
+
+        return told_log_prob(self.decoder, x, told, self.hop, self.reach)
 
     def unaided(self, x: Tensor, condition: Condition | None = None) -> Tensor:
         """Return log p(x | zeros in place of codes), in nats, (batch,).
 
         How much less that is than `likelihood` is what the codes are worth to the decoder.
         """
-        told = self.tell_nothing(len(x), self.frames(x.shape[-1]), condition)
-        return self.decoder.log_prob(x, told)
+
+        def told(first: int, last: int) -> Condition:
+            return self.tell_nothing(len(x), last - first, condition)
+
+        return told_log_prob(self.decoder, x, told, self.hop, self.reach)
 
     def log_prob(self, x: Tensor, condition: Condition | None = None) -> Tensor:
         """Return a lower bound of the log-density, in nats, shape (batch,); see the class."""

@@ -27,3 +27,8 @@ def available_devices() -> list[str]:
     found = ["cuda"] if torch.cuda.is_available() else []
     found += ["mps"] if torch.backends.mps.is_available() else []
     return [*found, "cpu"]
+
+
+def wide_on(device: torch.device) -> torch.dtype:
+    """Return the type in which long sums are added up: float64, which Apple's GPUs have not."""
+    return torch.float32 if device.type == "mps" else torch.float64

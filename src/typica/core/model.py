@@ -14,6 +14,7 @@ from torch.distributions import Distribution
 
 from typica.core.condition import Condition, Need
 from typica.core.config import Config
+from typica.core.device import wide_on
 from typica.core.phase import Batch, Phase
 from typica.core.randomness import Randomness, draw
 from typica.core.tuning import Tunable
@@ -211,7 +212,7 @@ class AutoregressiveModel(ExplicitModel):
         previous = self._previous(symbols)
         state = self.start(len(symbols), condition)
         block = symbols.shape[1] if torch.is_grad_enabled() else BLOCK
-        wide = torch.float32 if symbols.device.type == "mps" else torch.float64
+        wide = wide_on(symbols.device)
         total = torch.zeros(len(symbols), device=symbols.device, dtype=wide)
         parts = (part.split(block, 1) for part in (previous, symbols, self.counts(symbols)))
         for past, now, counts in zip(*parts, strict=True):

@@ -1,15 +1,20 @@
-"""Telling a model anew what it is told, on the way: for frames that are not there beforehand."""
+"""Telling a model anew what it is told, on the way: frames of which a part is there at a time."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+import torch
+from torch import Tensor
+
 from typica.core.condition import Condition, Need, check_condition
-from typica.core.engine import Engine, EngineState, StepState
+from typica.core.device import wide_on
+from typica.core.engine import Engine, EngineState, StepEngine, StepState
 from typica.core.errors import ConfigError
-from typica.core.model import AutoregressiveModel, State
+from typica.core.model import BLOCK, AutoregressiveModel, State
+from typica.core.parts import frames_around
 
 
 class RetoldModel(AutoregressiveModel):
@@ -59,3 +64,45 @@ def check_told(told: Condition, needs: Mapping[str, Need], count: int) -> None:
     """
     dense = {name: need for name, need in needs.items() if need.hop is not None}
     check_condition(told, dense, count)
+
+
+def told_log_prob(
+    model: RetoldModel,
+    x: Tensor,
+    told: Callable[[int, int], Condition],
+    hop: int,
+    reach: int,
+    length: int = BLOCK,
+) -> Tensor:
+    """Return the log-probability of examples (batch, channels, time), in nats, (batch,).
+
+    Without gradients, long examples are told and read part by part: memory does not grow with time.
+
+    Args:
+        model: Its symbols are as many as samples.
+        x: Examples.
+        told: Returns what the model is told of some frames, given where they begin and end.
+        hop: Samples a frame.
+        reach: Frames on either side of a place that change what is told there.
+        length: Samples of a part.
+    """
+    time = x.shape[-1]
+    whole = -(-time // hop)
+    if torch.is_grad_enabled() or time <= length:
+        return model.log_prob(x, told(0, whole))
+    engine = StepEngine(model)
+    state: EngineState | None = None
+    total = torch.zeros(len(x), device=x.device, dtype=wide_on(x.device))
+    for begin in range(0, time, length):
+        part = model.symbols(x[..., begin : begin + length])
+        first, last = frames_around(begin, begin + part.shape[1], hop, reach, reach, whole)
+        first = max(0, first)
+        condition = told(first, last)
+        if state is None:
+            state = engine.start(len(part), condition=condition)
+        else:
+            dense = {name: one for name, one in condition.items() if one.rate is not None}
+            state = tell(engine, state, dense, begin - first * hop)
+        distribution, state = engine.follow(part, state)
+        total = total + distribution.log_prob(part).sum(-1, dtype=total.dtype)
+    return total

@@ -26,7 +26,7 @@ from typica.core.engine_state import pick_streams
 from typica.core.errors import ConfigError
 from typica.core.model import AutoregressiveModel, ExplicitModel
 from typica.core.phase import Batch, Phase
-from typica.core.telling import RetoldModel
+from typica.core.telling import RetoldModel, told_log_prob
 from typica.layers.distributions import Refined
 from typica.layers.level_model import LevelModel
 from typica.signal.quantise import QuantiserName, quantiser
@@ -136,7 +136,11 @@ class BitDepth(Cascade, ExplicitModel):
         first = self.first.log_prob(x)
         if self.last is None:
             return [first]
-        return [first, self.last.log_prob(x, self.tell(1, self.first.symbols(x)))]
+
+        def told(begin: int, end: int) -> Condition:
+            return self.tell(1, self.first.symbols(x[..., begin:end]))
+
+        return [first, told_log_prob(self.last, x, told, 1, self.teller.reach)]
 
     def phases(self) -> Sequence[Phase]:
         """One for the first bits and one for the others: neither learns from the other."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from typica.core import registry
 from typica.core.cascade import Cascade, Told
-from typica.core.coder import DiscreteAutoencoder
+from typica.core.coder import CodedModel, DiscreteAutoencoder
 from typica.core.condition import Condition, check_condition
 from typica.core.config import Config
 from typica.core.errors import ConfigError
@@ -51,7 +51,7 @@ class HierarchicalWaveNetConfig(Config):
             raise ConfigError("model.autoencoders must hold at least one autoencoder")
 
 
-class HierarchicalWaveNet(Cascade, ExplicitModel):
+class HierarchicalWaveNet(Cascade, ExplicitModel, CodedModel):
     """See the module's docstring."""
 
     config_type = HierarchicalWaveNetConfig
@@ -65,7 +65,7 @@ class HierarchicalWaveNet(Cascade, ExplicitModel):
 
     @property
     def coders(self) -> list[DiscreteAutoencoder]:
-        """The autoencoders, from the sound upwards."""
+        """See `CodedModel.coders`: the autoencoders, from the sound upwards."""
         return [cast(DiscreteAutoencoder, one) for one in self.autoencoders]
 
     @property

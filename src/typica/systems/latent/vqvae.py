@@ -24,7 +24,7 @@ from typica.core.coder import DiscreteAutoencoder
 from typica.core.condition import Condition, Need, Track, check_condition
 from typica.core.config import Config
 from typica.core.errors import ConfigError
-from typica.core.model import AutoregressiveModel
+from typica.core.parts import coded_in_parts
 from typica.core.phase import Batch
 from typica.core.telling import RetoldModel
 from typica.core.tuning import Tunable
@@ -171,13 +171,16 @@ class VQVAE(DiscreteAutoencoder):
         """See `ExplicitModel.base_measure`."""
         return self.decoder.base_measure
 
+    @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:
         """See `Coder.encode`.
 
         Raises:
             ShapeError: `x` is not (batch, 1, time).
         """
-        return self.bottleneck.encode(self._vectors(x))
+        return coded_in_parts(
+            lambda part: self.bottleneck.encode(self._vectors(part)), x, self.hop, self.margin
+        )
 
     def tell(self, codes: Tensor, condition: Condition | None = None) -> Condition:
         """See `DiscreteAutoencoder.tell`."""
@@ -244,7 +247,7 @@ def bottleneck(config: VQVAEConfig) -> Bottleneck:
     )
 
 
-def decoder(config: VQVAEConfig) -> AutoregressiveModel:
+def decoder(config: VQVAEConfig) -> RetoldModel:
     """Return the system that is asked for, told codes.
 
     Raises:
