@@ -58,6 +58,33 @@ def test_set_takes_name_and_value(text):
         override({}, [text])
 
 
+def test_an_item_of_a_list_is_named_by_its_number():
+    values = {
+        "model": {"levels": [{"layers": 2, "kind": "large"}, {"layers": 3}], "widths": [1, 2]}
+    }
+
+    changed = override(values, ["model.levels[0].layers=12", "model.widths[1]=5"])
+
+    assert changed["model"]["levels"] == [{"layers": 12, "kind": "large"}, {"layers": 3}]
+    assert changed["model"]["widths"] == [1, 5]
+    assert values["model"]["levels"][0]["layers"] == 2
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("model.levels[5].layers=12", "list index out of range"),
+        ("model.levels.first=12", "invalid literal"),
+        ("explore=[model.levels[0].layers]", "a value is no YAML; a text that holds brackets"),
+        ("explore=[1", "a value is no YAML"),
+    ],
+)
+def test_what_cannot_be_set_is_told_in_one_line(setting, words):
+    with pytest.raises(ConfigError, match=words) as caught:
+        override({"model": {"levels": [{"layers": 2}]}}, [setting])
+    assert "\n" not in str(caught.value)
+
+
 def test_a_table_cannot_become_a_number():
     values = override({"model": {"layers": 2}}, ["model=3"])
     with pytest.raises(ConfigError, match="model must be a table of settings; got 3"):

@@ -9,8 +9,10 @@ import signal
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.distributions import Categorical
 from toy_training import (
     Memoir,
     Toy,
@@ -26,9 +28,10 @@ from toy_training import (
 from typica.actions.train import train
 from typica.cli import main
 from typica.core import registry
+from typica.core.config import read_yaml
 from typica.core.errors import ConfigError, RunError
 from typica.core.progress import Progress
-from typica.core.run import load
+from typica.core.run import checkpoints, load
 from typica.evaluation.curves import read_curves
 from typica.training import checkpoint
 from typica.training.exploring import scale
@@ -272,6 +275,48 @@ def test_codes_of_padding_are_not_counted():
     other = fitness(model, lambda _: padded, 1, CPU, 1.0)
 
     assert other.perplexity == pytest.approx(one.perplexity)
+
+
+def test_codes_of_all_levels_of_a_hierarchy_count():
+    torch.manual_seed(0)
+    model = registry.build("hierarchical_wavenet", "tiny").eval()
+    audio = torch.rand(4, 1, 62) * 2 - 1
+    batch = {"audio": F.pad(audio, (0, 58)), "context": 0, "length": torch.full((4,), 62)}
+
+    found = fitness(model, lambda _: batch, 1, CPU, 0.5)
+
+    low = model.coders[0].encode(batch["audio"])
+    high = model.coders[1].encode(low[:, None])
+    logs = [
+        Categorical(torch.bincount(codes.flatten()).double()).entropy() / math.log(2)
+        for codes in (low[:, :16], high[:, :8])  # of 4 and of 8 samples, the last half heard
+    ]
+    assert math.log2(found.perplexity) == pytest.approx(float(sum(logs)) / 2)
+    assert found.value == pytest.approx(0.25 * float(sum(logs)) - found.bits)
+    assert logs[0] > 0.1 < logs[1] != logs[0]
+
+
+def test_levels_of_a_hierarchy_are_explored_and_go_on_where_they_were(corpus):
+    name = "model.autoencoders[1].commitment"
+    settings = (*SETTINGS, "population.every=2", f'population.explore=["{name}"]')
+    folder = train("hierarchical_wavenet", corpus.path, "tiny", settings, steps=4, population=2)
+    train("hierarchical_wavenet", corpus.path, name=folder.name, resume=True, steps=6)
+
+    lines = (folder / "log" / "population.jsonl").read_text().splitlines()
+    first, *later = [[one["settings"][name] for one in json.loads(x)["members"]] for x in lines]
+    (loser,) = [
+        n for n, one in enumerate(json.loads(lines[0])["members"]) if one["took_over"] is not None
+    ]
+    winner = 1 - loser
+    assert first[0] == 0.25 != first[1]
+    assert len(later) == 2
+    for own in later:  # the look after step 4 was the last of its training: nobody took over
+        assert own[winner] == first[winner]
+        assert own[loser] / first[winner] in (pytest.approx(0.8), pytest.approx(1.25))
+    for number, own in enumerate(later[-1]):
+        (last,) = checkpoints(folder / "members" / str(number))
+        table = read_yaml(last / "config.yaml")
+        assert table["model"]["autoencoders"][1].get("commitment", 0.25) == own
 
 
 @pytest.mark.parametrize(

@@ -134,16 +134,29 @@ def _literal(value: Any) -> Any:
 def override(values: Mapping[str, Any], settings: list[str]) -> dict[str, Any]:
     """Return settings with some replaced, each given as "model.layers=12".
 
+    An item of a list is named by its number, as in "model.autoencoders[0].codes=64".
+
     Raises:
-        ConfigError: A text is not of that form.
+        ConfigError: A text is not of that form, or a list has no such item.
     """
     for setting in settings:
         name, equals, _ = setting.partition("=")
         if not equals or not name.strip():
             raise ConfigError(f"--set takes NAME=VALUE, as in model.layers=12; got {setting!r}")
+    merged = OmegaConf.create(dict(values))
     try:
-        merged = OmegaConf.merge(OmegaConf.create(dict(values)), OmegaConf.from_dotlist(settings))
-    except (OmegaConfBaseException, ValueError) as error:
+        merged.merge_with_dotlist(settings)
+    except (OmegaConfBaseException, ValueError, IndexError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"cannot set {', '.join(settings)}: {reason}") from error
+    except Exception as error:  # omegaconf lets the YAML parser's own errors through
+        raise ConfigError(
+            f"cannot set {', '.join(settings)}: a value is no YAML; a text that holds brackets "
+            f'stands in quotes, as in ["model.autoencoders[0].decay"]'
+        ) from error
     return dict(OmegaConf.to_container(merged, resolve=True))  # type: ignore[arg-type]
+
+
+def selected(values: Mapping[str, Any], name: str) -> Any:
+    """Return a setting by a name as `override` takes it; None where none was given."""
+    return OmegaConf.select(OmegaConf.create(dict(values)), name)

@@ -8,7 +8,7 @@ from typing import Any
 
 from typica.core.errors import ConfigError, did_you_mean
 from typica.core.model import Model
-from typica.core.tuning import Tunable, tunable, tune
+from typica.core.tuning import Tunable, setting, tunable, tune
 from typica.training.learner import Learner
 from typica.training.settings import PhaseConfig
 
@@ -19,14 +19,15 @@ MODEL = "model"
 def explorable(model: Model, phases: Mapping[str, PhaseConfig]) -> dict[str, float]:
     """Return the hyper-parameters that a factor changes, as in "model.decay", with their values.
 
-    Those of the model are what its class calls tunable; of each phase, rates and weight decay.
+    Those of the model are what its class, or that of a system within it, calls tunable; of each
+    phase, rates and weight decay.
     """
     found = {
         f"{phase}.{name}": getattr(config, name)
         for phase, config in phases.items()
         for name in OF_A_PHASE
     }
-    found |= {f"{MODEL}.{n}": getattr(model.config, n) for n in tunable(model)}
+    found |= {f"{MODEL}.{name}": setting(model, name) for name in tunable(model)}
     return {name: v for name, v in found.items() if _scale(model, name).scaled(v, 0.5) != v}
 
 
@@ -50,9 +51,10 @@ def chosen(
 
 def value(learner: Learner, name: str) -> float:
     """Return a hyper-parameter of a learner."""
-    table, _, setting = name.partition(".")
-    config = learner.model.config if table == MODEL else learner.phase_configs[table]
-    return float(getattr(config, setting))
+    table, _, own = name.partition(".")
+    if table == MODEL:
+        return setting(learner.model, own)
+    return float(getattr(learner.phase_configs[table], own))
 
 
 def put(learner: Learner, name: str, number: float) -> None:
@@ -61,11 +63,11 @@ def put(learner: Learner, name: str, number: float) -> None:
     Raises:
         ConfigError: It cannot have that value.
     """
-    table, _, setting = name.partition(".")
+    table, _, own = name.partition(".")
     if table == MODEL:
-        tune(learner.model, setting, number)
+        tune(learner.model, own, number)
         return
-    change: dict[str, Any] = {setting: number}
+    change: dict[str, Any] = {own: number}
     config = dataclasses.replace(learner.phase_configs[table], **change)
     learner.phase_configs = {**learner.phase_configs, table: config}
     learner.optimisers[table].config = config
@@ -77,5 +79,5 @@ def scale(learner: Learner, name: str, factor: float) -> None:
 
 
 def _scale(model: Model, name: str) -> Tunable:
-    table, _, setting = name.partition(".")
-    return tunable(model)[setting] if table == MODEL else Tunable(setting)
+    table, _, own = name.partition(".")
+    return tunable(model)[own] if table == MODEL else Tunable(own)

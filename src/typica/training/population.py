@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from typica.core import registry
-from typica.core.config import read_yaml
+from typica.core.config import read_yaml, selected
 from typica.core.errors import ConfigError, DataError, RunError
 from typica.core.files import replacing
 from typica.core.model import ExplicitModel
@@ -334,8 +334,9 @@ class Keeper:
         elapsed_s = checkpoint.restore(path, learner)
         tables = read_yaml(path / CONFIG)
         for name in self.population.explored:
-            table, _, setting = name.partition(".")
-            put(learner, name, tables[table][setting])
+            number = selected(tables, name)
+            if number is not None:  # a default that no member has moved away from is not written
+                put(learner, name, number)
         return elapsed_s
 
     def _looks(self) -> list[dict[str, Any]]:
