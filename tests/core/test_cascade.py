@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from toy_cascade import BEFORE, HOP, Blurred, Toy, engine_of
 
 from typica.core.cascade_engine import CascadeEngine
+from typica.core.condition import Track
 from typica.core.errors import ConfigError, RunError
 from typica.core.randomness import seeded, seeded_rows
 from typica.decoding.words import strategy_from
@@ -233,6 +234,12 @@ def test_strategies_and_temperatures_are_for_all_levels():
 
     for one, other in zip(certain, kept, strict=True):
         assert torch.equal(one, symbols_of(other))
+
+
+def test_what_a_cascade_is_not_told_is_refused():
+    label = {"label": Track(torch.zeros(1, dtype=torch.int64))}
+    with pytest.raises(ConfigError, match="is told: none; the condition holds: label"):
+        Toy(3).sample(1, 4, condition=label)
 
 
 def test_short_prompts_are_refused():

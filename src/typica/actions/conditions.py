@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import torch
 
-from typica.core.condition import Condition, Track, to_device
+from typica.core.condition import Condition, Track, required, to_device
 from typica.core.errors import ConfigError, DataError, did_you_mean
 from typica.core.run import Run
 from typica.data.corpus import LABEL, Corpus, Recording
@@ -118,7 +118,7 @@ def _given(run: Run, label: str | None, conditions: Sequence[str]) -> dict[str, 
 
 def _check_complete(run: Run, given: Mapping[str, str], like: str | None) -> None:
     missing = []
-    for name, need in run.model.needs.items():
+    for name, need in required(run.model.needs).items():
         if need.hop is None and name not in given:
             missing.append("--label" if name == LABEL else f"{_OPTION} {name}=VALUE")
         elif need.hop is not None and like is None:

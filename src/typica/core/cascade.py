@@ -90,6 +90,21 @@ class Cascade(EnginedModel):
         Dense tracks of as many frames.
         """
 
+    def symbols(self, x: Tensor) -> Tensor:
+        """See `EnginedModel.symbols`: the lowest level's."""
+        return self.levels[-1].symbols(x)
+
+    def render(self, symbols: Tensor) -> Tensor:
+        """See `EnginedModel.render`: the lowest level's."""
+        return self.levels[-1].render(symbols)
+
+    def tell_classes(self, level: int, condition: Condition, count: int) -> Condition:
+        """Return what `levels[level]` is told for good, of what the cascade itself is told.
+
+        That is sparse tracks: `needs` may hold no others, for frames are told block by block.
+        """
+        return {}
+
     @property
     def burst(self) -> int:
         """See `EnginedModel.burst`: a code's samples."""

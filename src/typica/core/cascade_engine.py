@@ -18,7 +18,7 @@ from torch.distributions import Distribution
 
 from typica.core.cascade import Cascade
 from typica.core.cascade_reading import readings
-from typica.core.condition import Condition
+from typica.core.condition import Condition, check_condition
 from typica.core.engine import Draws, Engine, EngineState, check_draw, check_generators
 from typica.core.engine_state import Saved, model_digest
 from typica.core.errors import ConfigError, RunError
@@ -113,24 +113,24 @@ class CascadeEngine(Engine):
         Of a prompt, what is over a multiple of the highest level's hop is left out at its
         beginning. What its last samples are told of codes behind it is not known yet.
         """
-        return self.behind(self.heard(count, condition, prompt)[1])
+        return self.behind(self.heard(count, prompt)[1], condition)
 
-    def heard(
-        self, count: int, condition: Condition | None, prompt: Tensor | None
-    ) -> tuple[Tensor, list[Tensor]]:
+    def heard(self, count: int, prompt: Tensor | None) -> tuple[Tensor, list[Tensor]]:
         """Return what streams hear before the first draw, and all levels' symbols of it."""
-        if condition:
-            raise ConfigError("a cascade is told nothing from outside")
         x = self.prompt(prompt).expand(count, -1, -1).to(self.device)
         with torch.no_grad():
             return x, self.cascade.read(x)
 
-    def behind(self, symbols: Sequence[Tensor]) -> CascadeState:
-        """Return the state of levels that have heard these symbols, highest first."""
+    def behind(self, symbols: Sequence[Tensor], condition: Condition | None) -> CascadeState:
+        """Return the state of levels that have heard these symbols, highest first.
+
+        Raises:
+            ConfigError: The condition is not what the cascade is told.
+        """
+        check_condition(condition, self.cascade.needs, len(symbols[0]))
         above = [None, *symbols]
-        return self._state(
-            [self._begin(*one) for one in zip(range(len(symbols)), symbols, above, strict=False)]
-        )
+        numbered = zip(range(len(symbols)), symbols, above, strict=False)
+        return self._state([self._begin(*one, condition or {}) for one in numbered])
 
     def step(self, state: EngineState) -> tuple[Distribution, EngineState]:
         """See `Engine.step`.
@@ -262,14 +262,15 @@ class CascadeEngine(Engine):
             )
         return prompt[..., prompt.shape[-1] - length :]
 
-    def _begin(self, number: int, own: Tensor, above: Tensor | None) -> Level:
-        """Let a level hear its own past (batch, length), told the codes above it."""
+    def _begin(self, number: int, own: Tensor, above: Tensor | None, condition: Condition) -> Level:
+        """Let a level hear its own past (batch, length), told the codes above it and classes."""
         engine, count = self.engines[number], len(own)
-        past = engine.model.render(own)
+        told = dict(self.cascade.tell_classes(number, condition, count))
+        if above is not None:
+            told |= self.cascade.tell(number, above)
+        state = engine.start(count, condition=told, prompt=engine.model.render(own))
         if above is None:
-            return Level(engine.start(count, prompt=past), own.new_zeros(count, 0), 0, -1)
-        condition = self.cascade.tell(number, above)
-        state = engine.start(count, condition=condition, prompt=past)
+            return Level(state, own.new_zeros(count, 0), 0, -1)
         return Level(state, above, above.shape[1], 0)
 
     def _draw(

@@ -34,10 +34,17 @@ class Need(NamedTuple):
     Attributes:
         channels: Classes of a sparse track, channels of a dense one.
         hop: Audio samples a frame of a dense track; None for a sparse one.
+        optional: Whether it may be left out: what follows then is of no class in particular.
     """
 
     channels: int
     hop: int | None = None
+    optional: bool = False
+
+
+def required(needs: Mapping[str, Need]) -> dict[str, Need]:
+    """Return those needs that cannot be left out."""
+    return {name: need for name, need in needs.items() if not need.optional}
 
 
 def check_condition(condition: Condition | None, needs: Mapping[str, Need], count: int) -> None:
@@ -47,11 +54,11 @@ def check_condition(condition: Condition | None, needs: Mapping[str, Need], coun
         ConfigError: A track is missing, is one too many, or has the wrong shape.
     """
     given = condition or {}
-    if given.keys() != needs.keys():
+    if not required(needs).keys() <= given.keys() <= needs.keys():
         wanted, came = ", ".join(sorted(needs)) or "none", ", ".join(sorted(given)) or "none"
         raise ConfigError(f"this model is told: {wanted}; the condition holds: {came}")
-    for name, need in needs.items():
-        values = given[name].values
+    for name, track in given.items():
+        need, values = needs[name], track.values
         shape = tuple(values.shape)
         if need.hop is None:
             if shape != (count,):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple, Self, cast
@@ -15,7 +15,7 @@ from torch.distributions import Distribution
 
 from typica.core.cascade import Cascade
 from typica.core.cascade_engine import CascadeEngine
-from typica.core.condition import Condition
+from typica.core.condition import Condition, Need
 from typica.core.engine import Draws, Engine, EngineState, StepEngine, check_draw, check_generators
 from typica.core.engine_state import Saved, model_digest
 from typica.core.engined import EnginedModel
@@ -39,6 +39,11 @@ class FramedModel(EnginedModel):
     @abstractmethod
     def tokens(self) -> Cascade:
         """What draws the codes. Its `read` takes audio."""
+
+    @property
+    def needs(self) -> Mapping[str, Need]:
+        """See `Model.needs`: what draws the codes is told, and the sound follows from them."""
+        return self.tokens.needs
 
     @property
     @abstractmethod
@@ -197,8 +202,8 @@ class FramedEngine(Engine):
         self, count: int, *, condition: Condition | None = None, prompt: Tensor | None = None
     ) -> FramedState:
         """See `CascadeEngine.start`."""
-        x, symbols = self.codes.heard(count, condition, prompt)
-        return self._behind(x, symbols[-1], self.codes.behind(symbols))
+        x, symbols = self.codes.heard(count, prompt)
+        return self._behind(x, symbols[-1], self.codes.behind(symbols, condition))
 
     def step(self, state: EngineState) -> tuple[Distribution, EngineState]:
         """Refuse: samples of a frame are not drawn one by one.

@@ -225,7 +225,7 @@ def check_needs(model: Model, corpus: Corpus) -> None:
                 f"another corpus, or leave the condition out of the model"
             )
         offer = offers[name]
-        if offer != need:
+        if offer != need._replace(optional=False):
             raise ConfigError(
                 f"{corpus.name} has {_words(name, offer)}, and the model takes "
                 f"{_words(name, need)}: {_mend(model, offer)}"

@@ -3,8 +3,11 @@
 Source: Dhariwal et al., 2020, https://arxiv.org/abs/2005.00341. An autoencoder for each rate, apart
 from the others and without a likelihood, keeps what a spectrum keeps; a transformer models the
 codes of the lowest rate, and others those of each higher rate, told the codes above.
-Departs from it: the transformers are Sparse Transformers of this library; what they are told is
-repeated for each code, after a stack of convolutions as in the paper; no artists, no lyrics.
+Departs from it: the autoencoder of the highest rate is no larger than the others; the transformers
+are Sparse Transformers of this library; what they are told is repeated for each code, after a stack
+of convolutions as in the paper. A label, one of a corpus's classes or none, stands for artist and
+genre; it is told of every code, not before the first alone, since the transformers' tables begin
+anew on the way. No timing, no lyrics.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from torch import Tensor, nn
 
 from typica.core import registry
 from typica.core.cascade import Cascade, Told
-from typica.core.condition import Condition, Track
+from typica.core.condition import Condition, Need, Track, check_condition
 from typica.core.config import Config
 from typica.core.errors import ConfigError, ShapeError
 from typica.core.framed import FramedModel
@@ -31,6 +34,8 @@ from typica.core.telling import RetoldModel
 from typica.layers.codebook import Coded, VectorQuantiser
 
 CODES = "codes"  # what a transformer calls the frames of the codes above it
+LABEL = "label"
+UNKNOWN = 0  # the transformers' own class of what has no label; a corpus's classes follow it
 PEAKS = 4  # the largest quarter of differences counts once more: 2,048 of 8,192 in the paper's code
 TINY = 1e-7  # power beside which none is silent: the root of 0 has no slope
 
@@ -57,6 +62,8 @@ class JukeboxConfig(Config):
         told_channels: Width of what an upsampler is told.
         told_layers: Residual blocks between the codes above and that.
         block: Codes that are drawn at once before the level below goes on.
+        labels: Classes of the condition "label", which may be left out; 0 for none.
+        unknown: Share of training examples whose label is left out, so that it can be later.
     """
 
     halvings: tuple[int, ...] = (3, 5, 7)
@@ -78,10 +85,15 @@ class JukeboxConfig(Config):
     told_channels: int = 1024
     told_layers: int = 16
     block: int = 16
+    labels: int = 0
+    unknown: float = 0.1
 
     def __post_init__(self) -> None:
         self.check_at_least(1, "channels", "depth", "growth", "width", "codes", "told_channels")
         self.check_at_least(0, "commitment", "restart_below", "spectral", "peaks", "told_layers")
+        self.check_at_least(0, "labels")
+        if not 0 <= self.unknown < 1:
+            raise ConfigError(f"model.unknown must be from 0 to below 1, got {self.unknown}")
         rises = all(a < b for a, b in zip(self.halvings, self.halvings[1:], strict=False))
         if not rises or min(self.halvings, default=0) < 1:
             raise ConfigError(f"model.halvings must rise from at least 1, got {self.halvings}")
@@ -100,6 +112,7 @@ class Jukebox(FramedModel):
     """See the module's docstring; `autoencoders` go from the highest rate to the lowest."""
 
     config_type = JukeboxConfig
+    conditioning = ("sparse",)
     config: JukeboxConfig
 
     def __init__(self, config: JukeboxConfig) -> None:
@@ -243,7 +256,8 @@ class Tokens(Cascade):
             for high, low in zip(config.halvings, config.halvings[1:], strict=False)
         ][::-1]
         bits = config.codes.bit_length() - 1
-        own = {"quantiser": CODES, "bits": bits}
+        classes = config.labels + 1 if config.labels else 0
+        own = {"quantiser": CODES, "bits": bits, "labels": classes}
         kind, like = RetoldModel, "sparse_transformer"
         self.prior = registry.within(config.prior, "model.prior", own, kind, like)
         told = [
@@ -291,6 +305,21 @@ class Tokens(Cascade):
         """See `Cascade.tell`."""
         return {CODES: Track(self.tellers[level - 1](codes), 1.0)}
 
+    @property
+    def needs(self) -> Mapping[str, Need]:
+        """See `Model.needs`: a label, which may be left out if that was learnt."""
+        need = Need(self.config.labels, optional=self.config.unknown > 0)
+        return {LABEL: need} if self.config.labels else {}
+
+    def tell_classes(self, level: int, condition: Condition, count: int) -> Condition:
+        """See `Cascade.tell_classes`."""
+        if not self.config.labels:
+            return {}
+        if LABEL in condition:
+            return {LABEL: Track(condition[LABEL].values + 1)}
+        device = next(self.parameters()).device
+        return {LABEL: Track(torch.full((count,), UNKNOWN, device=device))}
+
     def phases(self) -> Sequence[Phase]:
         """One for the prior and one for each upsampler, after the autoencoders."""
         prior = list(self.prior.parameters())
@@ -302,17 +331,24 @@ class Tokens(Cascade):
         return found
 
     def loss(self, level: int, batch: Batch) -> dict[str, Tensor]:
-        """Return a level's nats a code, told the true codes above it."""
-        x = batch["audio"]
+        """Return a level's nats, told the true codes above it and, in training, most labels."""
+        x, condition = batch["audio"], batch.get("condition")
+        check_condition(condition, self.needs, len(x))
+        told = dict(self.tell_classes(level, condition or {}, len(x)))
+        if self.training and told:
+            told[LABEL] = self._with_some_left_out(told[LABEL])
         above, own = (
             self._coders[len(self._coders) - one].encode(x) if one else None
             for one in (level, level + 1)
         )
         assert own is not None
-        seen: Batch = {"audio": own[:, None]}
         if above is not None:
-            seen["condition"] = self.tell(level, above)
-        return self.levels[level].likelihood_loss(seen)
+            told |= self.tell(level, above)
+        return self.levels[level].likelihood_loss({"audio": own[:, None], "condition": told})
+
+    def _with_some_left_out(self, label: Track) -> Track:
+        drawn = torch.rand(len(label.values), device=label.values.device)
+        return Track(label.values.where(drawn >= self.config.unknown, UNKNOWN))
 
 
 class Teller(nn.Module):
