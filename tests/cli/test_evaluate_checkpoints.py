@@ -92,6 +92,13 @@ def test_the_healthy_checkpoint_is_first_and_the_page_plays_all(call, make):
     assert len(sources) == 12
     for source in sources:
         assert soundfile.info(run / "audition" / source).duration == pytest.approx(6, abs=0.2)
+    told = json.loads((run / "audition" / "audition.json").read_text())
+    found = {one["step"]: (one["silent"], one["flatness"]) for one in told["checkpoints"]}
+    flat = pytest.approx(0.56, abs=0.03)  # white noise, all of it
+    assert (found[10], found[20], found[30]) == ((1, None), (0, flat), (0, flat))
+    assert (told["expected_silent"], told["expected_flatness"]) == (0, flat)
+    row = next(row for row in rows if "step 10" in row)
+    assert re.search(r" 100\.0%\s+-\s+0\.0%", row), (head, row)
 
 
 def test_what_was_heard_is_not_heard_again_and_new_weights_are(call, make, monkeypatch):
@@ -160,16 +167,17 @@ def test_a_corpus_that_is_not_at_hand_is_refused(call, make, tmp_path):
     assert "there is no corpus 'gone'" in err
 
 
-def test_a_system_without_a_density_and_one_that_makes_no_streams_are_refused():
+def test_what_makes_no_streams_is_refused_and_how_to_judge_it_is_told():
     from types import SimpleNamespace
 
     from typica.actions.audition import _player
     from typica.core import registry
     from typica.core.errors import ConfigError
 
-    with pytest.raises(ConfigError, match="gan has no density, so its checkpoints cannot be rank"):
-        _player(SimpleNamespace(model=torch.nn.Linear(1, 1), system="gan"))
-    with pytest.raises(ConfigError, match="glow makes no streams"):
+    gan = SimpleNamespace(needs={})
+    with pytest.raises(ConfigError, match="gan makes no streams.*: listen to each by typica sampl"):
+        _player(SimpleNamespace(model=gan, system="gan"))
+    with pytest.raises(ConfigError, match="glow makes no streams.*: evaluate each by typica eval"):
         _player(SimpleNamespace(model=registry.build("glow", "tiny"), system="glow"))
 
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+import torch
 
-from typica.evaluation.free_running import FreeRun, Stream, _mark
+from typica.evaluation.free_running import FreeRun, Stream, _mark, _stream
 from typica.typicality.monitor.grid import Grid
 from typica.typicality.monitor.watch import Alarm
 
@@ -42,6 +43,22 @@ def test_what_was_marked_before_keeps_its_kind():
     assert kinds[40] == "loop"
     assert kinds[39] == "noise"
     assert kinds[20] == "loop"
+
+
+def test_how_much_of_a_stream_is_silent_and_how_flat_its_sound_is_are_told():
+    noise = 0.1 * torch.randn(1, 16000, generator=torch.Generator().manual_seed(0))
+    tone = torch.sin(2 * torch.pi * 440 / 8000 * torch.arange(16000))[None] / 2
+    tone[:, 4000:] = 0
+    kinds = np.full(16, "", dtype=object)
+
+    of_noise, of_tone, of_none = (
+        _stream(kinds, audio, [noise], 8000, 1.0, None) for audio in (noise, tone, 0 * noise)
+    )
+
+    assert (of_noise.silent, of_tone.silent, of_none.silent) == (0, pytest.approx(0.75), 1)
+    assert of_noise.flatness == pytest.approx(0.56, abs=0.02)
+    assert of_tone.flatness < 0.1
+    assert of_none.flatness is None
 
 
 def test_a_run_sums_up_its_streams():

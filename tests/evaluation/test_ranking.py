@@ -63,6 +63,22 @@ def test_where_neither_tells_a_difference_bits_decide_and_the_places_are_marked(
     assert [one.tied for one in ranked] == [True, True, False]
 
 
+def test_of_models_without_a_density_that_play_alike_the_later_comes_first():
+    early, late = (replace(healthy(step), bits=None) for step in (10, 20))
+    final = replace(late, step=None, name="final weights")
+
+    ranked = rank([early, final, trapped(30), late])
+    words = conclude(rank([early, late]))
+
+    assert [one.audition.step for one in ranked] == [None, 20, 10, 30]
+    assert words == [
+        "Take step 20. It plays freely, 0.0% of the time in traps.",
+        "Step 10 cannot be told from it by the time in traps: silence and loops, the distance from "
+        "recordings and age decided, in this order.",
+    ]
+    assert late.to_dict()["bits"] is None
+
+
 def test_the_conclusion_says_where_the_lowest_loss_is_a_trap():
     words = conclude(rank([healthy(1, bits=4.2), trapped(2, bits=4.0)]))
 

@@ -144,6 +144,45 @@ def test_a_cascade_pays_for_the_codes_that_its_lowest_level_is_told(
     assert along.entropy < along.bits.mean.value - 0.5
 
 
+def test_slices_of_sound_pay_their_density(build, corpus, monkeypatch):
+    monkeypatch.setattr(Stage, "limits", Limits)
+    torch.manual_seed(0)
+    sliced, stage = registry.build("subscale_sound", "tiny").eval(), build(seconds=1)
+    monkeypatch.setattr(stage, "pieces", [stage.pieces[0]._replace(start=0)])
+
+    along = stage.along(sliced.steps())
+
+    audio = corpus.audio(*stage.pieces[0])[None, :, : along.bits.samples[0]]
+    expected = -sliced.log_prob(audio).item() / math.log(2) / audio.shape[-1]
+    assert along.bits.mean.value == pytest.approx(expected, rel=1e-3)
+    assert along.bits.measure == sliced.base_measure
+
+
+def test_sound_without_a_density_pays_no_bits(build, monkeypatch):
+    monkeypatch.setattr(Stage, "limits", Limits)
+    torch.manual_seed(0)
+    jukebox = registry.build("jukebox", "tiny").eval()
+
+    along = build(seconds=1).along(jukebox.steps())
+
+    assert along.bits is None
+    # Untrained it finds all codes as likely, and a code's bits are spread over its samples.
+    assert along.entropy == pytest.approx(math.log2(jukebox.config.codes) / jukebox.frame, rel=1e-3)
+
+
+def test_silence_and_flatness_are_known_of_recordings_too(build, corpus, monkeypatch):
+    stage, rng = build(seconds=1), torch.Generator().manual_seed(0)
+    noise = 0.1 * torch.randn(1, 8000, generator=rng)
+    noise[:, 4000:] = 0
+    monkeypatch.setattr(stage, "real", [noise])
+
+    assert stage.expected_silent == pytest.approx(0.5)
+    assert stage.expected_flatness == pytest.approx(0.56, abs=0.05)
+    monkeypatch.setattr(stage, "real", [torch.zeros(1, 8000)])
+    del stage.expected_silent, stage.expected_flatness
+    assert (stage.expected_silent, stage.expected_flatness) == (1, None)
+
+
 def test_how_much_of_recordings_is_usually_copied_is_measured(build, corpus):
     train, valid = corpus.recordings("train"), corpus.recordings("valid")
 

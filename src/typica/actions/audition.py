@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from typica.core.cascade import Cascade
-from typica.core.drawable import lowest
+from typica.core.condition import required
+from typica.core.drawable import Drawable, is_drawable
 from typica.core.errors import ConfigError, DataError, RunError
 from typica.core.files import digest, replacing, write_json
-from typica.core.model import AutoregressiveModel, ExplicitModel
+from typica.core.model import ExplicitModel
 from typica.core.progress import SILENT, Progress
 from typica.core.run import CHECKPOINTS, WEIGHTS, Run, checkpoints, find_run, load
 from typica.data.of_run import corpus_of, held_out, unchanged_corpus
@@ -27,7 +28,7 @@ from typica.evaluation.ranking import LEAST_STREAMS, Audition, conclude, rank
 from typica.evaluation.stage import USUAL, Course, Stage
 from typica.streaming.monitoring import CALIBRATION_S
 
-FORMAT = 4
+FORMAT = 5
 FOLDER, RESULT = "audition", "result.json"
 
 
@@ -85,8 +86,7 @@ def audition(
 
     Raises:
         RunError: The run is missing, or has no checkpoint that can be heard.
-        ConfigError: The system has no density or does not play by itself, or too few clips are
-            asked for.
+        ConfigError: The system does not play by itself, or too few clips are asked for.
         DataError: The corpus is missing, changed, or holds too little that was held out.
         MissingFeatureError: Matplotlib is not installed.
     """
@@ -129,7 +129,7 @@ def _stage(
     is_own = corpus.fingerprint == first.config["corpus"].get("fingerprint")
     excerpts = held_out(corpus, CALIBRATION_S)
     return Stage(
-        lowest(_player(first)),
+        _player(first),
         corpus,
         split or excerpts[0].recording.split,
         excerpts,
@@ -174,19 +174,15 @@ def _first(contestants: Sequence[Contestant], device: str) -> tuple[Run, dict[st
     raise RunError(f"no checkpoint can be opened: {next(iter(left_out.values()))}")
 
 
-def _player(run: Run) -> AutoregressiveModel | Cascade:
-    """Return the model of a run, if it can be compared and plays by itself."""
-    model = run.model
-    if not isinstance(model, ExplicitModel):
+def _player(run: Run) -> Drawable:
+    """Return the model of a run, if it plays by itself."""
+    model, needs = run.model, required(run.model.needs)
+    if not is_drawable(model) or needs:
+        told = f"must be told {', '.join(needs)}" if needs else "makes no streams"
+        has_bits = isinstance(model, ExplicitModel)
+        mend = "evaluate each by typica evaluate" if has_bits else "listen to each by typica sample"
         raise ConfigError(
-            f"{run.system} has no density, so its checkpoints cannot be ranked: listen to them by "
-            f"typica sample"
-        )
-    if not isinstance(model, AutoregressiveModel | Cascade) or model.needs:
-        told = f"must be told {', '.join(model.needs)}" if model.needs else "makes no streams"
-        raise ConfigError(
-            f"{run.system} {told}, so its checkpoints cannot play by themselves: evaluate each by "
-            f"typica evaluate"
+            f"{run.system} {told}, so its checkpoints cannot play by themselves: {mend}"
         )
     return model
 
@@ -215,16 +211,19 @@ def _program(
         ranked=ranked,
         sentences=conclude(ranked),
         expected_distance_db=stage.expected_distance_db,
+        expected_silent=stage.expected_silent,
+        expected_flatness=stage.expected_flatness,
         left_out=left_out,
         words=" ".join([stage.words, *_caution(first)]),
     )
 
 
 def _caution(first: Run) -> list[str]:
-    """Tell what the figures of a cascade are of, and of a model that has a bound alone."""
+    """Tell what the figures of a cascade are of, and of a model that has a bound alone or none."""
     model, found = _player(first), []
-    assert isinstance(model, ExplicitModel)
-    if model.density == "lower bound":
+    if not isinstance(model, ExplicitModel):
+        found.append("There are no bits, for it has no density; entropies are those of its codes.")
+    elif model.density == "lower bound":
         found.append("Bits are at most so many: the likelihood has a lower bound alone.")
     if isinstance(model, Cascade):
         found.append("Bits are of all its levels, entropies of the lowest, told the codes above.")
@@ -239,7 +238,7 @@ def _hear(folder: Path, one: Contestant, stage: Stage, device: str) -> Audition:
     audio, free = stage.play(engine, along.heard)
     result = {
         "settings": _settings(stage),
-        "bits": asdict(along.bits),
+        "bits": None if along.bits is None else asdict(along.bits),
         "entropy": along.entropy,
         "run": asdict(free),
         "expected_copied": stage.expected_copied,
@@ -268,7 +267,7 @@ def _audition(folder: Path, one: Contestant, result: dict[str, Any]) -> Audition
         step=one.step,
         path=str(one.path),
         weights=one.weights,
-        bits=Bits(**result["bits"]),
+        bits=None if result["bits"] is None else Bits(**result["bits"]),
         entropy=result["entropy"],
         run=FreeRun.from_json(result["run"]),
         expected_copied=result["expected_copied"],

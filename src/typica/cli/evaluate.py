@@ -124,18 +124,24 @@ def _rank(
 def _table(checkpoints: list[dict[str, Any]]) -> Iterator[str]:
     """Yield the lines of a ranking; places with = are told apart by bits alone."""
     yield (
-        f"place  {'checkpoint':<22}{'in traps':>14}  {'dB off':>6}  {'copied':>6}  {'bits':>15}  "
-        f"kinds of traps"
+        f"place  {'checkpoint':<22}{'in traps':>14}  {'dB off':>6}  {'silent':>6}  {'flat':>5}  "
+        f"{'clipped':>7}  {'copied':>6}  {'bits':>15}  kinds of traps"
     )
     for one in checkpoints:
         place = f"{one['place']}{'=' if one['tied'] else ' '}"
         traps = _with_error(one["trapped"], ".1%")
         kinds = ", ".join(f"{kind} {share:.0%}" for kind, share in one["traps"].items())
-        copied = "-" if one["copied"] is None else f"{one['copied']:.1%}"
+        shares = (_number(one[name], ".1%") for name in ("silent", "clipped", "copied"))
+        silent, clipped, copied = shares
+        bits = "-" if one["bits"] is None else _with_error(one["bits"], ".3f")
         yield (
-            f"{place:>6} {one['name']:<22}{traps:>14}  {one['distance_db']:6.1f}  {copied:>6}  "
-            f"{_with_error(one['bits'], '.3f'):>15}  {kinds}"
+            f"{place:>6} {one['name']:<22}{traps:>14}  {one['distance_db']:6.1f}  {silent:>6}  "
+            f"{_number(one['flatness'], '.3f'):>5}  {clipped:>7}  {copied:>6}  {bits:>15}  {kinds}"
         ).rstrip()
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else f"{value:{form}}"
 
 
 def _with_error(mean: dict[str, float | None], form: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TypeGuard
 
-from typica.core.cascade import Cascade
 from typica.core.engine import Engine, StepEngine
 from typica.core.engined import EnginedModel
 from typica.core.model import AutoregressiveModel, Model
@@ -15,11 +14,6 @@ Drawable = AutoregressiveModel | EnginedModel
 def is_drawable(model: Model) -> TypeGuard[Drawable]:
     """Whether a model is drawn from symbol after symbol, by an engine."""
     return isinstance(model, AutoregressiveModel | EnginedModel)
-
-
-def lowest(model: AutoregressiveModel | Cascade) -> AutoregressiveModel:
-    """Return what draws the examples themselves: a model, or the lowest level of a cascade."""
-    return model.levels[-1] if isinstance(model, Cascade) else model
 
 
 def steps_of(model: Drawable) -> Engine:

@@ -20,6 +20,14 @@ class EnginedModel(StreamingModel):
     def steps(self) -> Engine:
         """Return an engine that takes the own steps of the systems within."""
 
+    @abstractmethod
+    def symbols(self, x: Tensor) -> Tensor:
+        """Return what an engine draws, (batch, length), of examples such as (batch, 1, time)."""
+
+    @abstractmethod
+    def render(self, symbols: Tensor) -> Tensor:
+        """Return examples of what an engine draws, (batch, length)."""
+
     @property
     @abstractmethod
     def burst(self) -> int:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from typica.core.files import replacing, write_json
 from typica.evaluation import figures
+from typica.evaluation.bits import Mean
 from typica.evaluation.markup import details, listed, number, row, section, table, with_error
 from typica.evaluation.page import TEMPLATE
 from typica.evaluation.ranking import Audition, Ranked
@@ -35,6 +36,8 @@ class Program:
         ranked: The checkpoints, best first.
         sentences: Which to take, and why not the one of lowest loss.
         expected_distance_db: How far held-out recordings lie from one another, or None.
+        expected_silent: Share of held-out recordings that is silent.
+        expected_flatness: Their mean spectral flatness, or None.
         left_out: Why checkpoints could not be heard, by their names.
         words: How it was done.
     """
@@ -46,6 +49,8 @@ class Program:
     expected_distance_db: float | None
     left_out: Mapping[str, str]
     words: str
+    expected_silent: float | None = None
+    expected_flatness: float | None = None
 
     @property
     def expected_copied(self) -> float | None:
@@ -61,6 +66,8 @@ class Program:
             "sentences": list(self.sentences),
             "expected_distance_db": self.expected_distance_db,
             "expected_copied": self.expected_copied,
+            "expected_silent": self.expected_silent,
+            "expected_flatness": self.expected_flatness,
             "checkpoints": [
                 {"place": one.place, "tied": one.tied, **one.audition.to_dict()}
                 for one in self.ranked
@@ -103,6 +110,8 @@ def _ranking(program: Program) -> str:
         "in traps",
         "traps an hour",
         "from recordings, dB",
+        "silent",
+        "flatness",
         "clipped",
         "copied",
         "bits",
@@ -115,9 +124,11 @@ def _ranking(program: Program) -> str:
                 with_error(one.audition.trapped, "{:.1%}"),
                 number(one.audition.run.alarms_per_hour, "{:.0f}"),
                 with_error(one.audition.distance, "{:.1f}"),
+                number(one.audition.run.mean("silent"), "{:.1%}"),
+                number(one.audition.run.mean("flatness"), "{:.3f}"),
                 number(one.audition.run.mean("clipped"), "{:.2%}"),
                 number(one.audition.run.mean("copied"), "{:.1%}"),
-                with_error(one.audition.bits.mean, "{:.3f}"),
+                _bits(one.audition),
             ],
             "" if one.place > 1 else "ours",
         )
@@ -126,55 +137,75 @@ def _ranking(program: Program) -> str:
     return table(head, rows, _caption(program))
 
 
+def _bits(audition: Audition) -> str:
+    return "–" if audition.bits is None else with_error(audition.bits.mean, "{:.3f}")
+
+
 def _caption(program: Program) -> str:
-    distance, copied = program.expected_distance_db, program.expected_copied
-    beside = "" if distance is None else f" Recordings lie {distance:.1f} dB from one another."
-    if copied is not None:
-        beside += f" Of recordings, {copied:.1%} could be taken for copies of the training's."
+    last = "age" if program.ranked[0].audition.bits is None else "bits"
     return (
         f"{program.words} ± is the standard error over streams, and over recordings for bits a "
-        f"sample.{beside} Clipped are samples at full scale, copied is what the training "
-        f"recordings hold, waveform for waveform. Places with = are told apart by bits alone."
+        f"sample.{_beside(program)} Silent are frames of 20 ms under -60 dB; the flatness of what "
+        f"sounds is 0 for a tone and 0.56 for white noise. Clipped are samples at full scale, "
+        f"copied is what the training recordings hold, waveform for waveform. Places with = are "
+        f"told apart by {last} alone."
     )
 
 
+def _beside(program: Program) -> str:
+    """Tell the same figures of held-out recordings, those that are known."""
+    told = (
+        (program.expected_distance_db, " Recordings lie {:.1f} dB from one another."),
+        (program.expected_silent, " Of recordings, {:.1%} is silent."),
+        (program.expected_flatness, " Their flatness is {:.3f}."),
+        (program.expected_copied, " Of them, {:.1%} could be taken for copies of the training's."),
+    )
+    return "".join(words.format(value) for value, words in told if value is not None)
+
+
 def _course(program: Program) -> str:
-    words = "<p>Bits a sample on held-out recordings, and the share of the time in traps.</p>"
+    known = program.ranked[0].audition.bits is not None
+    words = "Bits a sample on held-out recordings, and the share" if known else "The share"
     picture = course([one.audition for one in program.ranked])
-    return words + figures.to_svg(picture, "Bits and traps in the course of training")
+    title = f"{'Bits and traps' if known else 'Traps'} in the course of training"
+    return f"<p>{words} of the time in traps.</p>" + figures.to_svg(picture, title)
 
 
 def course(auditions: Sequence[Audition]) -> Figure:
-    """Draw bits a sample and the share of the time in traps over the steps of training."""
+    """Draw bits a sample, if there are, and the share of the time in traps, over the steps."""
     last = max((one.step or 0 for one in auditions), default=0)
     ordered = sorted(auditions, key=lambda one: (one.step is None, one.step or 0))
     steps = [last if one.step is None else one.step for one in ordered]
-    figure, above, below = _stacked()
-    bits = [one.bits.mean for one in ordered]
-    shares = [one.trapped for one in ordered]
-    for axes, values, colour, scale in (
-        (above, bits, figures.MODEL, 1),
-        (below, shares, figures.TRAIN, 100),
-    ):
-        heights = [scale * one.value for one in values]
-        errors = [scale * (one.error or 0) for one in values]
-        axes.errorbar(steps, heights, errors, color=colour, marker="o", markersize=4, linewidth=1.5)
-    above.set_ylabel("bits a sample")
-    below.set_ylabel("% in traps")
-    below.set_ylim(-5, 105)
-    below.set_xlabel("step")
+    bits = [one.bits.mean for one in ordered if one.bits is not None]
+    figure, plots = _stacked(2 if bits else 1)
+    if bits:
+        _mark(plots[0], steps, bits, figures.MODEL)
+        plots[0].set_ylabel("bits a sample")
+    _mark(plots[-1], steps, [one.trapped for one in ordered], figures.TRAIN, 100)
+    plots[-1].set_ylabel("% in traps")
+    plots[-1].set_ylim(-5, 105)
+    plots[-1].set_xlabel("step")
     return figure
 
 
-def _stacked() -> tuple[Figure, Axes, Axes]:
-    """Return a figure of two plots over the same steps."""
+def _mark(
+    axes: Axes, steps: Sequence[int], values: Sequence[Mean], colour: str, scale: float = 1
+) -> None:
+    """Draw means with their errors over steps."""
+    heights = [scale * one.value for one in values]
+    errors = [scale * (one.error or 0) for one in values]
+    axes.errorbar(steps, heights, errors, color=colour, marker="o", markersize=4, linewidth=1.5)
+
+
+def _stacked(count: int) -> tuple[Figure, list[Axes]]:
+    """Return a figure of plots over the same steps, one above the other."""
     import matplotlib
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(figures.STYLE):
-        figure = Figure(figsize=(5.6, 4.0), layout="constrained")
-        above, below = figure.subplots(2, 1, sharex=True)
-    return figure, above, below
+        figure = Figure(figsize=(5.6, 2.0 * count), layout="constrained")
+        plots = figure.subplots(count, 1, sharex=True, squeeze=False)
+    return figure, list(plots[:, 0])
 
 
 def _checkpoint(one: Ranked, folder: Path) -> str:
@@ -183,6 +214,8 @@ def _checkpoint(one: Ranked, folder: Path) -> str:
     rows = [
         ("level, dB of full scale", number(run.mean("level_db"), "{:.1f}")),
         ("repetition", number(run.mean("repetition"), "{:.2f}")),
+        ("silent", number(run.mean("silent"), "{:.1%}")),
+        ("spectral flatness of what sounds", number(run.mean("flatness"), "{:.3f}")),
         ("clipped", number(run.mean("clipped"), "{:.2%}")),
         ("copied from the training", number(run.mean("copied"), "{:.1%}")),
         ("entropy, bits a sample", number(run.mean("entropy"), "{:.2f}")),

@@ -20,7 +20,13 @@ from typica.core.engine import Engine
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import Randomness
 from typica.evaluation.copying import Copy, CopyIndex, copied_share
-from typica.evaluation.health import LOWEST_LEVEL_DB, repetition, spectral_distance_db
+from typica.evaluation.health import (
+    LOWEST_LEVEL_DB,
+    mean_flatness,
+    repetition,
+    silence,
+    spectral_distance_db,
+)
 from typica.signal.loudness import clipped_share, level_db
 from typica.typicality.monitor.grid import Grid
 from typica.typicality.monitor.hearing import as_mono, steps_of
@@ -46,6 +52,8 @@ class Stream:
         clipped: Share of samples at full scale, be it the outermost of 8-bit levels.
         copies: What of it is in the training recordings; None where that was not looked for.
         copied: Share of its time that those make up.
+        silent: Share of frames of 20 ms under -60 dB; None where that was not measured.
+        flatness: Mean spectral flatness of its sounding frames; None for silence, too.
     """
 
     traps: Mapping[str, float]
@@ -57,6 +65,8 @@ class Stream:
     clipped: float = 0.0
     copies: Sequence[Copy] | None = None
     copied: float | None = None
+    silent: float | None = None
+    flatness: float | None = None
 
     @property
     def trapped(self) -> float:
@@ -219,6 +229,8 @@ def _stream(
         clipped=float(clipped_share(audio[0])),
         copies=copies,
         copied=None if copies is None else copied_share(copies, audio.shape[-1] / rate),
+        silent=silence(audio[0], rate),
+        flatness=mean_flatness(audio[0]),
     )
 
 

@@ -73,8 +73,8 @@ def examine(audio: Tensor, rate: int) -> Health:
         loudness_lufs=max(float(loudness_lufs(audio, rate=rate)), LOWEST_LEVEL_DB),
         peak=float(peak(audio)),
         clipped=float(clipped_share(audio)),
-        silence=float(share_of_silent_frames(audio, frame=round(FRAME_S * rate))),
-        flatness=_mean(flatness(audio)[_sounding(audio)]),
+        silence=silence(audio, rate),
+        flatness=mean_flatness(audio),
         periodicity=_mean(_positive(autocorrelation_peak(audio, rate=rate, high=highest))),
         voiced=float(found.voiced.float().mean()),
         pitch=middle,
@@ -91,6 +91,16 @@ def mean_health(clips: Sequence[Health]) -> Health:
         values = [value for clip in clips if (value := getattr(clip, field.name)) is not None]
         means[field.name] = sum(values) / len(values) if values else None
     return Health(**means)  # type: ignore[arg-type]
+
+
+def silence(audio: Tensor, rate: int) -> float:
+    """Return the share of frames of 20 ms of audio (time,) that are under -60 dB."""
+    return float(share_of_silent_frames(audio, frame=round(FRAME_S * rate)))
+
+
+def mean_flatness(audio: Tensor) -> float | None:
+    """Return the mean spectral flatness of the sounding frames of audio (time,), None for none."""
+    return _mean(flatness(audio)[_sounding(audio)])
 
 
 def spectral_distance_db(one: Sequence[Tensor], other: Sequence[Tensor], rate: int) -> float | None:

@@ -1,13 +1,15 @@
 """Which checkpoint to take: the healthiest when it plays, not the one of lowest loss.
 
 First counts the share of the time in traps, then that in silence and loops alone, in which
-nothing happens any more; then the distance of what sounds from recordings, then the loss. All but
-the last are measured on a few streams: checkpoints among which those cannot tell a difference
-tie, and the next figure decides.
+nothing happens any more; then the distance of what sounds from recordings, then the loss; a model
+without a density has none, and of such the later comes first. All but the last are measured on a
+few streams: checkpoints among which those cannot tell a difference tie, and the next figure
+decides.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
@@ -34,7 +36,7 @@ class Audition:
         step: Of the training; None for final weights that no checkpoint has.
         path: Its folder.
         weights: SHA-256 of its weights.
-        bits: What it pays for held-out stretches.
+        bits: What it pays for held-out stretches; None for a model without a density.
         entropy: Its mean conditional entropy along them, bits a sample.
         run: What befell it when it played.
         clips: Sound files of that, in the order of the streams.
@@ -46,7 +48,7 @@ class Audition:
     step: int | None
     path: str
     weights: str
-    bits: Bits
+    bits: Bits | None
     entropy: float
     run: FreeRun
     clips: Sequence[str]
@@ -87,17 +89,17 @@ class Audition:
 
     def to_dict(self) -> dict[str, Any]:
         """Return its figures as plain values."""
-        figures = ("level_db", "distance_db", "repetition", "entropy", "clipped", "copied")
+        names = ("level_db", "distance_db", "repetition", "entropy", "clipped", "copied")
         return {
             "name": self.name,
             "step": self.step,
             "path": self.path,
-            "bits": self.bits.mean._asdict(),
-            "measure": self.bits.measure,
+            "bits": None if self.bits is None else self.bits.mean._asdict(),
+            "measure": None if self.bits is None else self.bits.measure,
             "trapped": self.trapped._asdict(),
             "traps": self.run.traps,
             "alarms_per_hour": self.run.alarms_per_hour,
-            **{name: self.run.mean(name) for name in figures},
+            **{name: self.run.mean(name) for name in (*names, "silent", "flatness")},
             "held_out_entropy": self.entropy,
             "verdict": self.verdict,
             "streams": [asdict(one) for one in self.run.streams],
@@ -124,7 +126,8 @@ class Ranked(NamedTuple):
 
     Attributes:
         place: 1 is best.
-        tied: Whether neither traps nor the distance tell it from a neighbour: bits decide then.
+        tied: Whether neither traps nor the distance tell it from a neighbour: bits decide then,
+            or age.
         audition: What was found of it.
     """
 
@@ -140,7 +143,7 @@ def rank(auditions: Sequence[Audition]) -> list[Ranked]:
         tiers = [part for tier in tiers for part in _tiers(tier, figure)]
     ranked: list[Ranked] = []
     for tier in tiers:
-        for one in sorted(tier, key=lambda one: one.bits.mean.value):
+        for one in sorted(tier, key=_last_resort):
             ranked.append(Ranked(len(ranked) + 1, len(tier) > 1, one))
     return ranked
 
@@ -154,11 +157,12 @@ def conclude(ranked: Sequence[Ranked]) -> list[str]:
         sentences = [f"Take {best.name}. {best.verdict}"]
     alike = [one.audition.name for one in ranked[1:] if not _differ_in_traps(one.audition, best)]
     if alike:
+        last = "age" if best.bits is None else "bits"
         sentences.append(
             f"{_listed(alike)} cannot be told from it by the time in traps: silence and loops, "
-            f"the distance from recordings and bits decided, in this order."
+            f"the distance from recordings and {last} decided, in this order."
         )
-    return [*sentences, _on_loss(ranked)]
+    return [*sentences, *_on_loss(ranked)]
 
 
 def differ(one: Sequence[float], other: Sequence[float]) -> bool:
@@ -189,17 +193,27 @@ def _differ_in_traps(one: Audition, other: Audition) -> bool:
     return differ(one.figures("trapped"), other.figures("trapped"))
 
 
-def _on_loss(ranked: Sequence[Ranked]) -> str:
+def _last_resort(one: Audition) -> float:
+    """Return what decides among those that are alike when they play: less is better."""
+    if one.bits is not None:
+        return one.bits.mean.value
+    return -math.inf if one.step is None else -one.step
+
+
+def _on_loss(ranked: Sequence[Ranked]) -> list[str]:
+    """Say whether the best is also that of lowest loss; nothing of models without a density."""
     best = ranked[0].audition
-    lowest = min(ranked, key=lambda one: one.audition.bits.mean.value)
+    lowest = min(ranked, key=lambda one: _last_resort(one.audition))
+    if best.bits is None or lowest.audition.bits is None:
+        return []
     if lowest is ranked[0]:
-        return f"{best.name.capitalize()} is also the one of lowest loss."
+        return [f"{best.name.capitalize()} is also the one of lowest loss."]
     saved = advantage(lowest.audition.bits, best.bits)
     error = "" if saved.error is None else f" (± {saved.error:.3f})"
-    return (
+    return [
         f"The lowest loss is that of {lowest.audition.name}, by {saved.value:.3f}{error} bits a "
         f"sample, and it comes {lowest.place} of {len(ranked)}. {lowest.audition.verdict}"
-    )
+    ]
 
 
 def _listed(names: Sequence[str]) -> str:

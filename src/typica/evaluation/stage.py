@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from typica.core.cascade_engine import CascadeEngine
+from typica.core.drawable import Drawable
 from typica.core.engine import Engine
-from typica.core.model import AutoregressiveModel, ExplicitModel
+from typica.core.model import ExplicitModel, Model
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded
 from typica.data.corpus import Corpus, Recording
@@ -21,7 +22,7 @@ from typica.data.stretch import Stretch
 from typica.evaluation.bits import Bits
 from typica.evaluation.copying import CopyIndex, copied_share
 from typica.evaluation.free_running import Played, play
-from typica.evaluation.health import spectral_distance_db
+from typica.evaluation.health import mean_flatness, silence, spectral_distance_db
 from typica.evaluation.likelihood import model_bits
 from typica.evaluation.stretches import choose, excerpts
 from typica.evaluation.trap_limits import after, sound_limits, with_band
@@ -59,13 +60,13 @@ class Along(NamedTuple):
     """What a model says of held-out recordings.
 
     Attributes:
-        bits: What it pays for each piece, a cascade for its codes too.
+        bits: What it pays for each piece, a cascade for its codes too; None without a density.
         entropy: Its mean conditional entropy, bits a sample; of a cascade's lowest level, which is
             told the codes above.
         heard: The pieces, tick by tick.
     """
 
-    bits: Bits
+    bits: Bits | None
     entropy: float
     heard: Sequence[Heard]
 
@@ -78,7 +79,7 @@ class Stage:
 
     def __init__(
         self,
-        model: AutoregressiveModel,
+        model: Drawable,
         corpus: Corpus,
         split: str,
         recordings: Sequence[Stretch],
@@ -150,6 +151,18 @@ class Stage:
         return float(np.mean(known)) if known else None
 
     @cached_property
+    def expected_silent(self) -> float:
+        """Share of frames of 20 ms of the pieces of recordings that are silent."""
+        return float(np.mean([silence(one[0], self.corpus.rate) for one in self.real]))
+
+    @cached_property
+    def expected_flatness(self) -> float | None:
+        """Mean spectral flatness of the pieces of recordings; None where all is silent."""
+        found = [mean_flatness(one[0]) for one in self.real]
+        known = [one for one in found if one is not None]
+        return float(np.mean(known)) if known else None
+
+    @cached_property
     def limits(self) -> Monitor:
         """What counts as a trap to the ear, for all checkpoints."""
         sounds = (self.corpus.audio(*one) for one in self.recordings)
@@ -178,21 +191,31 @@ class Stage:
         Raises:
             DataError: The model gives a sample no probability.
         """
-        bits, entropy, heard = Bits("model", engine.model.base_measure), 0.0, []
+        heard: list[Heard] = []
         seconds = sum(one.length for one in self.pieces) / self.corpus.rate
         with self.progress.task("going along recordings", seconds, "s") as task:
             for piece in self.pieces:
                 heard.append(self._hear(engine, piece))
-                excess, _, own = heard[-1].totals.sum(0).tolist()
-                samples = len(heard[-1].totals) * self.limits.grid.tick
-                bits.add(piece.recording.id, samples, (excess + own) / math.log(2))
-                entropy += own / math.log(2)
                 task.advance(piece.length / self.corpus.rate)
-        entropy /= sum(bits.samples)
-        whole = engine.cascade if isinstance(engine, CascadeEngine) else None
-        if isinstance(whole, ExplicitModel):  # what is heard of it is told codes, and pays for none
-            bits = model_bits(whole, self.corpus, self.pieces, progress=self.progress)
-        return Along(bits, entropy, heard)
+        samples = sum(len(one.totals) for one in heard) * self.limits.grid.tick
+        own = sum(float(one.totals[:, 2].sum()) for one in heard)
+        return Along(self._bits(engine, heard), own / math.log(2) / samples, heard)
+
+    def _bits(self, engine: Engine, heard: Sequence[Heard]) -> Bits | None:
+        """Return what a model pays for the pieces, as it heard them or, for codes too, anew."""
+        whole: Model = engine.cascade if isinstance(engine, CascadeEngine) else engine.model
+        if not isinstance(whole, ExplicitModel):
+            return None
+        if isinstance(
+            engine, CascadeEngine
+        ):  # what is heard of it is told codes, and pays for none
+            return model_bits(whole, self.corpus, self.pieces, progress=self.progress)
+        bits = Bits("model", whole.base_measure)
+        for piece, one in zip(self.pieces, heard, strict=True):
+            excess, _, own = one.totals.sum(0).tolist()
+            samples = len(one.totals) * self.limits.grid.tick
+            bits.add(piece.recording.id, samples, (excess + own) / math.log(2))
+        return bits
 
     def play(self, engine: Engine, heard: Sequence[Heard]) -> Played:
         """Let a model play, by limits on sound and by the certainty that it had along pieces."""

@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor
 
+from typica.core.drawable import Drawable
 from typica.core.errors import DataError
-from typica.core.model import AutoregressiveModel
 from typica.core.progress import SILENT, Progress
 from typica.typicality.monitor.ear import Ear, Frames
 from typica.typicality.monitor.grid import FRAMES_A_TICK, Grid
@@ -24,7 +24,7 @@ ENTROPY = "entropy"
 
 
 def sound_limits(
-    model: AutoregressiveModel,
+    model: Drawable,
     recordings: Iterable[Tensor],
     rate: int,
     progress: Progress = SILENT,
@@ -69,7 +69,7 @@ def after(heard: Heard, ticks: int) -> Heard:
     return Heard(heard.totals[ticks:], Frames(*frames))
 
 
-def _sounds(model: AutoregressiveModel, audio: Tensor, grid: Grid) -> Heard:
+def _sounds(model: Drawable, audio: Tensor, grid: Grid) -> Heard:
     """Listen to a recording (1, time), as coarse as the model does; of the model, nothing."""
     ear, parts = Ear.fresh(grid), [Frames.none()]
     for block in _blocks(audio, grid):

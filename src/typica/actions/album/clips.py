@@ -11,11 +11,9 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from typica.core.cascade import Cascade
-from typica.core.drawable import lowest
+from typica.core.drawable import is_drawable
 from typica.core.errors import RunError
 from typica.core.files import digest, replacing, write_json
-from typica.core.model import AutoregressiveModel
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded_rows
 from typica.core.run import WEIGHTS, Run
@@ -100,11 +98,11 @@ class _Player:
     """A model that plays, and what watches it."""
 
     def __init__(self, run: Run, seconds: float, progress: Progress) -> None:
-        assert isinstance(run.model, AutoregressiveModel | Cascade)  # seen before it was trained
+        assert is_drawable(run.model)  # seen before it was trained
         corpus = unchanged_corpus(run)
         excerpts = held_out(corpus, CALIBRATION_S)
         self.stage = Stage(
-            lowest(run.model),
+            run.model,
             corpus,
             excerpts[0].recording.split,
             excerpts,

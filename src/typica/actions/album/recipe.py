@@ -8,10 +8,10 @@ from typing import Any
 
 from typica.actions.album.project import Project, Settings
 from typica.core import registry
-from typica.core.cascade import Cascade
+from typica.core.condition import required
 from typica.core.config import override, read_yaml
+from typica.core.drawable import is_drawable
 from typica.core.errors import ConfigError
-from typica.core.model import AutoregressiveModel
 from typica.core.randomness import seeded_globally
 from typica.core.run import CONFIG
 from typica.training.folder import differences
@@ -45,9 +45,11 @@ def check_recipe(project: Project) -> None:
     chosen = tables(asked)
     with seeded_globally(0):
         model = registry.from_settings(asked.system, chosen.get("model", {}))
-    if not isinstance(model, AutoregressiveModel | Cascade) or model.needs:
+    needs = required(model.needs)
+    if not is_drawable(model) or needs:
+        told = f"must be told {', '.join(needs)}, and " if needs else ""
         raise ConfigError(
-            f"{asked.system} makes no stream of its own: take --system samplernn or wavenet"
+            f"{asked.system} {told}makes no stream of its own: take --system samplernn or wavenet"
         )
     made_for = read_settings(chosen, [phase.name for phase in model.phases()]).data.rate
     if made_for not in (None, asked.rate):

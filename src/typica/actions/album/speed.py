@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import torch
 
-from typica.core.cascade import Cascade
+from typica.core.drawable import is_drawable
 from typica.core.engine import Engine
-from typica.core.model import AutoregressiveModel
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded_rows
 from typica.core.run import Run
@@ -43,7 +42,7 @@ def measure_speed(job: Job, side_by_side: int, progress: Progress = SILENT) -> S
         progress: Hears what computes.
     """
     model = job.model.eval()
-    assert isinstance(model, AutoregressiveModel | Cascade)  # see `check_recipe`
+    assert is_drawable(model)  # see `check_recipe`
     with torch.no_grad():
         engine = compile(model, say=progress.say)
         alone, together = (real_time(engine, job.corpus.rate, n) for n in (1, side_by_side))
@@ -52,7 +51,7 @@ def measure_speed(job: Job, side_by_side: int, progress: Progress = SILENT) -> S
 
 def playing_speed(run: Run, progress: Progress = SILENT) -> float:
     """Return the seconds of sound that a trained model plays in a second, one stream of it."""
-    assert isinstance(run.model, AutoregressiveModel | Cascade)
+    assert is_drawable(run.model)
     with torch.no_grad():
         return real_time(compile(run.model, say=progress.say), run.rate, 1)
 
