@@ -145,7 +145,8 @@ def test_a_stride_as_long_as_the_sequence_sees_everything():
         torch.testing.assert_close(in_pieces(own, x, [12]), masked(dense, x))
 
 
-def test_what_is_computed_grows_like_the_power_three_halves(monkeypatch):
+@pytest.mark.parametrize("kind", ["window", "column", "strided", "block", "summary", "fixed"])
+def test_what_is_computed_grows_like_the_power_three_halves(kind, monkeypatch):
     from typica.layers import sparse_attention
 
     counts, see = [], sparse_attention._see
@@ -159,7 +160,7 @@ def test_what_is_computed_grows_like_the_power_three_halves(monkeypatch):
     totals = []
     for stride in (16, 32, 64):
         counts.clear()
-        own = SparseAttention(4, 1, 4, kind="strided", stride=stride)
+        own = SparseAttention(4, 1, 4, kind=kind, stride=stride)
         own(torch.randn(1, stride**2, 4), own.blank(1))
         totals.append(sum(counts))
     assert [after / before for before, after in zip(totals, totals[1:], strict=False)] == [8, 8]

@@ -16,6 +16,7 @@ from typica.data.crops import Crops
 from typica.data.prepare import prepare
 from typica.evaluation.baselines import fit_baselines, price
 from typica.evaluation.stretches import choose
+from typica.training.fit import fit
 from typica.training.held_out import held_out_bits
 from typica.training.learner import Learner, own_randomness
 from typica.training.processes import Processes
@@ -436,6 +437,43 @@ def test_settings_that_cannot_be_are_refused(settings, sentence):
 
 
 # ---- learning
+
+
+def learnt(symbols, **settings):
+    """Train a small model on sequences of levels (count, time); return its bits of a level."""
+    torch.manual_seed(0)
+    small = {"bits": 4, "frames": [4], "width": 32, "quantiser": "linear"}
+    model = registry.build("samplernn", "tiny", **small | settings)
+    audio = model.render(symbols)
+    model = fit(model, {"audio": audio[:-32]}, steps=150, batch=16, learning_rate=1e-2)
+    with torch.no_grad():
+        return float(-model.log_prob(audio[-32:]).mean()) / symbols.shape[1] / math.log(2)
+
+
+def test_a_frame_that_hears_itself_learns_what_one_that_does_not_cannot():
+    """A walk of one level up or down costs a bit; n steps after the last that is heard, more."""
+    steps = 2 * torch.randint(2, (288, 64), generator=seeded(0)) - 1
+    walks = steps.cumsum(1).remainder(16)
+
+    hearing, deaf = (learnt(walks, within=kind) for kind in ("autoregressive", "independent"))
+
+    chances = [[math.comb(n, k) / 2**n for k in range(n + 1)] for n in (1, 2, 3, 4)]
+    least = sum(-p * math.log2(p) for one in chances for p in one) / 4
+    assert hearing < 1.2
+    assert deaf > least - 0.05
+
+
+def test_levels_with_vectors_of_their_own_are_told_apart_sooner_than_amplitudes():
+    """Each level follows another by a table without order: nine times in ten, else any."""
+    table = torch.randperm(16, generator=seeded(0))
+    symbols = torch.randint(16, (288, 64), generator=seeded(1))
+    for time in range(1, 64):
+        follows = torch.rand(288, generator=seeded(time)) < 0.9
+        symbols[:, time] = symbols[:, time].where(~follows, table[symbols[:, time - 1]])
+
+    embedded, plain = (learnt(symbols, embedding=size) for size in (16, 0))
+
+    assert embedded < plain - 0.2
 
 
 @pytest.fixture(scope="module")
