@@ -237,6 +237,23 @@ def test_ctrl_c_is_a_good_end(start, tmp_path):
     assert json.loads((tmp_path / "report.json").read_text())["seconds"] > 1
 
 
+def test_asked_to_stop_twice_it_leaves_what_is_drawn_and_does_not_crash(start, tmp_path):
+    """A thread in compiled code that Python unwinds as it ends would abort the process."""
+    process = start("-o", tmp_path / "a.wav", "--engine", "torch")
+    for line in process.stderr:
+        if "at 8000 Hz" in line:
+            break
+
+    time.sleep(0.5)  # it draws by now, and hardly ever does anything else
+    for _ in range(2):
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.05)
+    _, said = process.communicate(timeout=60)
+
+    assert process.returncode == 128 + signal.SIGTERM
+    assert said == ""
+
+
 def test_a_full_disk_is_a_sentence_and_what_was_written_is_whole(call, run, start, tmp_path):
     call("stream", run, *SHORT, "-o", tmp_path / "a.wav")  # what is compiled needs room as well
 

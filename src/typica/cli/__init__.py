@@ -7,7 +7,10 @@ import os
 import pkgutil
 import signal
 import sys
+import threading
 import traceback
+from contextlib import suppress
+from typing import NoReturn
 
 import typer
 
@@ -15,6 +18,7 @@ import typica
 from typica.core.errors import TypicaError
 
 INTERRUPTED = 128 + signal.SIGINT
+GENERATION = "generation"  # as the thread is called that draws a stream
 
 
 def build() -> typer.Typer:
@@ -55,8 +59,32 @@ def _tell_version(asked: bool) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Run one command, the process's own if left out, and end as it ended."""
+    if arguments is not None:
+        _run(arguments)
+        return
+    try:
+        _run(sys.argv[1:])
+    except SystemExit as end:
+        if any(one.name == GENERATION for one in threading.enumerate()):
+            _leave(end.code)
+        raise
+
+
+def _leave(status: str | int | None) -> NoReturn:
+    """End the process at once, although a thread still draws a block of sound.
+
+    Python would unwind such a thread when it comes back out of compiled code, and C++ that must
+    not be unwound aborts ("terminate called without an active exception").
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # a pipe that is closed has nothing to hear
+            stream.flush()
+    os._exit(status if isinstance(status, int) else int(status is not None))
+
+
+def _run(arguments: list[str]) -> None:
     """Run one command; exit status 2 tells what the user can put right."""
-    arguments = sys.argv[1:] if arguments is None else arguments
     # Threads that spin while they wait for one another slow each other down several times as
     # soon as any other program runs; torch reads this when it is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
