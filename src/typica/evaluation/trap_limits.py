@@ -46,7 +46,10 @@ def sound_limits(
         for audio in recordings:
             heard.append(_sounds(model, audio, grid))
             task.advance(audio.shape[-1] / rate)
-    return Monitor.of(heard, grid).without("martingale").without(ENTROPY)
+    found = Monitor.of(heard, grid)
+    if found.blindness:
+        progress.say(f"limits of traps: {found.blindness}")
+    return found.without("martingale").without(ENTROPY)
 
 
 def with_band(sounds: Monitor, heard: Sequence[Heard]) -> Monitor:

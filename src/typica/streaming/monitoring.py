@@ -101,6 +101,8 @@ def _calibrate(
         "date": date.today().isoformat(),
     }
     fitted = fitted.noting(**notes)
+    if fitted.blindness:
+        progress.say(f"the monitor: {fitted.blindness}")
     try:
         fitted.save(run.path / FILE)
     except DiskError as error:  # a run that may only be read plays none the worse

@@ -229,6 +229,35 @@ def test_it_says_what_its_limits_rest_on(monitor):
     assert found["blocks"] > 8
 
 
+def test_it_says_which_limits_nothing_can_pass(dice, music):
+    """Limits that are drawn from little lie far beyond all that was heard, or can be heard."""
+    told = {}
+    for seconds, seed in ((70, 20), (120, 21)):
+        monitor = Monitor.of([hear(dice, music(seconds, seed), GRID)], GRID)
+        told |= {(seconds, name): one for name, one in monitor.calibration["limits"].items()}
+
+    flat = {name: one for (_, name), one in told.items() if name.startswith("flatness")}
+    assert flat
+    for one in flat.values():  # white noise is there, and nothing that lasts is flatter
+        assert one["can_be_passed"] == (one["limit"] < -np.euler_gamma)
+    for (_, name), one in told.items():
+        if name.startswith("level") and name.endswith("high"):
+            assert one["can_be_passed"] == (one["limit"] < 0)
+
+
+def test_what_it_is_blind_to_is_a_sentence(monitor):
+    names = ("flatness 1 s, high", "flatness 4 s, high", "loop 4 s, high", "level 1 s, low")
+    limits = {name: {"can_be_passed": False} for name in names}
+    limits["level 1 s, high"] = {"can_be_passed": True}
+    blind = Monitor(monitor.grid, monitor.reference, {}, {"limits": limits})
+
+    assert blind.blindness.startswith(
+        "too little was held out for limits that can be passed on flatness and loop: hold out more"
+    )
+    assert monitor.blindness == ""
+    assert Monitor.uncalibrated(RATE).blindness == ""
+
+
 def change(plain, place, value):
     """Put a value where a path of names leads; None takes away what is there."""
     *way, last = place

@@ -18,6 +18,7 @@ from typica.typicality.monitor.ledger import Ledger
 from typica.typicality.monitor.limits import Limit
 from typica.typicality.monitor.reference import Reference
 from typica.typicality.monitor.statistics import (
+    LEAST_UNLIKE,
     LONGER_S,
     STATISTICS,
     Gauge,
@@ -30,6 +31,10 @@ from typica.typicality.monitor.statistics import (
 LEAST_SILENCE_S = 2.0  # a shorter one is a rest
 BLOCK_S, BLOCK_WINDOWS = 8.0, 2  # a block is so long, or so many windows, whichever is longer
 NEVER = {"entropy": 0.0, "level": 10 * float(np.log10(TINY))}  # no value lies below these
+MOST = {
+    "flatness": -float(np.euler_gamma),
+    "level": 0.0,
+}  # white noise; full scale
 
 
 class Calibration(NamedTuple):
@@ -65,7 +70,7 @@ def calibrate(
     for column, gauge in enumerate(measured):
         rate = alarms_per_hour / len(STATISTICS) / _sides(gauge, measured)
         own = [one[:, column] for one in values]
-        limits[gauge.name], found = _limit(gauge, own, grid, rate, rng)
+        limits[gauge.name], found = _limit(gauge, own, reference, grid, rate, rng)
         findings |= {f"{gauge.name}, {side}": one for side, one in found.items()}
     if not any(name.startswith("level") for name in findings):
         raise DataError(
@@ -140,6 +145,7 @@ def _sides(gauge: Gauge, measured: list[Gauge]) -> int:
 def _limit(
     gauge: Gauge,
     values: list[NDArray[np.float64]],
+    reference: Reference,
     grid: Grid,
     rate: float,
     rng: np.random.Generator,
@@ -159,7 +165,8 @@ def _limit(
         if limit is not None:
             end = _at_least(gauge, sign * limit.value)
             ends[side] = end
-            found[side] = _finding(gauge, limit, sign, end, rate)
+            can_be_passed = sign * end < sign * _bound(gauge, side, reference)
+            found[side] = _finding(limit, sign, end, rate, can_be_passed)
     return Limit(usual, ends["low"], ends["high"]), found
 
 
@@ -167,8 +174,17 @@ def _at_least(gauge: Gauge, value: float) -> float:
     return max(value, LEAST_SILENCE_S) if gauge.statistic == "silence" else value
 
 
+def _bound(gauge: Gauge, side: str, reference: Reference) -> float:
+    """Return the value of a gauge that nothing passes that lasts as long as its window."""
+    if side == "low":
+        return NEVER.get(gauge.statistic, -np.inf)
+    if gauge.statistic == "loop" and gauge.ticks in reference.unlike:
+        return float(np.log(reference.unlike[gauge.ticks] / LEAST_UNLIKE).max())
+    return MOST.get(gauge.statistic, np.inf)
+
+
 def _finding(
-    gauge: Gauge, limit: tail.TailLimit, sign: int, end: float, asked: float
+    limit: tail.TailLimit, sign: int, end: float, asked: float, can_be_passed: bool
 ) -> dict[str, Any]:
     """Return what a limit rests on, for people to read."""
     return {
@@ -178,5 +194,5 @@ def _finding(
         "interval": [round(one, 4) for one in limit.interval],
         "blocks": limit.blocks,
         "most_extreme_seen": round(sign * limit.largest, 4),
-        "can_be_passed": not (sign < 0 and end <= NEVER.get(gauge.statistic, -np.inf)),
+        "can_be_passed": bool(can_be_passed),
     }

@@ -132,6 +132,21 @@ class Monitor:
         """Whether it has heard recordings."""
         return bool(self.calibration.get("recordings"))
 
+    @property
+    def blindness(self) -> str:
+        """What it cannot see, since none of its limits there can be passed: a sentence, or none."""
+        can: dict[str, bool] = {}
+        for name, one in self.calibration.get("limits", {}).items():
+            statistic = name.split()[0].rstrip(",")
+            can[statistic] = can.get(statistic, False) or bool(one["can_be_passed"])
+        blind = [statistic for statistic, is_able in can.items() if not is_able]
+        if not blind:
+            return ""
+        return (
+            f"too little was held out for limits that can be passed on {' and '.join(blind)}: "
+            f"hold out more recordings, or such traps are not seen"
+        )
+
     @cached_property
     def gauges(self) -> list[Gauge]:
         """What it measures, in the order of columns."""
