@@ -411,6 +411,19 @@ def test_diversity_is_nothing_where_all_are_used_alike_and_most_where_one_is():
     assert 0 < diversity(uses[:4].mean(0)) < 7
 
 
+@given(st.integers(0, 1000), st.integers(2, 9))
+def test_diversity_is_something_wherever_shares_differ_and_its_gradient_is_that_of_differences(
+    seed, codes
+):
+    shares = torch.rand(codes, generator=seeded(seed), dtype=torch.float64) + 0.1
+    shares = (shares / shares.sum()).requires_grad_()
+
+    expected = ((codes * shares.detach() - 1) ** 2).sum() / codes
+    assert diversity(shares).item() == pytest.approx(expected.item())
+    assert diversity(shares) > 0
+    assert torch.autograd.gradcheck(diversity, shares)
+
+
 def test_shares_are_remembered_over_batches_and_diversity_is_theirs():
     quantiser = build("argmax", decay=0.75, diversity=1.0)
     expected = torch.full((8,), 1 / 8)

@@ -58,6 +58,22 @@ def test_any_length_has_a_bound_and_codes_at_each_level(length):
     assert torch.isfinite(model.log_prob(x)).all()
 
 
+@pytest.mark.parametrize("length", [1, 3, 7, 8, 9, 16, 17])
+def test_what_is_coded_twice_and_decoded_twice_is_as_long(length):
+    model = hierarchy([3], [2, 2])
+    low, high = model.coders
+    x = sound(2, length)
+    codes = low.encode(x)
+    highest = high.encode(codes[:, None])
+
+    again = high.decode(highest, length=codes.shape[1], generator=seeded(0))
+    back = low.decode(again[:, 0], length=length, generator=seeded(0))
+
+    assert again.shape == (2, 1, above(length, 3))
+    assert back.shape == x.shape
+    assert high.decode(highest).shape[-1] == 4 * highest.shape[1] >= codes.shape[1]
+
+
 def test_the_bound_is_the_sum_of_what_its_levels_say():
     model, x = hierarchy([2], [2]), sound(2, 32)
     low, high = model.coders
