@@ -5,6 +5,8 @@ import torch
 
 from typica.core import registry
 from typica.core.condition import Track
+from typica.core.drawable import is_drawable, steps_of
+from typica.core.engine_state import map_tensors
 from typica.core.model import AutoregressiveModel, ExplicitModel, StreamingModel
 from typica.core.randomness import seeded
 from typica.core.run import Run, write_model
@@ -156,6 +158,32 @@ def test_a_state_is_a_value(model):
     second, _ = model.advance(block, state)
 
     assert torch.equal(numbers(first), numbers(second))
+
+
+def held(state):
+    """Return how many bytes of tensors a state holds."""
+    sizes = []
+    map_tensors(tuple(state.leave()), lambda tensor: sizes.append(tensor.nbytes) or tensor)
+    return sum(sizes)
+
+
+def test_a_stream_remembers_no_more_the_longer_it_is(model, monkeypatch):
+    if not is_drawable(model) or model.length or any(n.hop for n in model.needs.values()):
+        pytest.skip("does not go on for ever, told nothing")
+    monkeypatch.setattr("typica.core.sliced_engine.BLOCK", LENGTH)
+    engine = steps_of(model.eval())
+    state, sizes = engine.start(1, condition=told(model, 1)), []
+    block = max(LENGTH // 2, getattr(model, "burst", 0))
+
+    for number in range(14):
+        if isinstance(model, AutoregressiveModel):  # all at once is faster than step by step
+            symbols = model.symbols(torch.rand(1, 1, block, generator=seeded(number)) - 0.5)
+            state = engine.follow(symbols, state)[1]
+        else:
+            state = engine.draw(state, block, generator=seeded(number)).state
+        sizes.append(held(state))
+
+    assert max(sizes[7:]) <= max(sizes[:7])
 
 
 def test_each_phase_trains_its_own_parameters_and_no_others(model):
