@@ -301,7 +301,8 @@ class FramedEngine(Engine):
     def _drawn(self, state: FramedState, way: dict[str, Any]) -> FramedState:
         """Draw the codes that the next block of sound needs."""
         missing = state.past + self.framed.block + self.framed.reach - state.codes.shape[1]
-        # Spread always: what lies ready may go to who asks for it. Compiled, it costs under 4 %.
+        # Spread always: what lies ready may go to who asks for it. Compiled, it costs under 4 %,
+        # by own steps 10 %.
         drawn = self.codes.draw(state.inner, missing, spread=True, **way)
         nats = (drawn.log_prob, drawn.log_draw, drawn.entropy, drawn.varentropy)
         told = torch.stack([cast(Tensor, one).to(state.nats) for one in nats])

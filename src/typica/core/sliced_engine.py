@@ -355,7 +355,8 @@ class SlicedEngine(Engine):
     def _draw(self, inner: EngineState, length: int, way: Way, slices: int) -> Draws:
         """Draw of rows of so many slices a stream."""
         own = way._replace(generator=for_slices(way.generator, slices))
-        # Spread always: what lies ready may go to who asks for it. Compiled, it costs under 4 %.
+        # Spread always: what lies ready may go to who asks for it. Compiled, it costs under 4 %,
+        # by own steps 10 %.
         return self.inner.draw(inner, length, spread=True, **own._asdict())
 
     def _complete(self, values: Tensor) -> Tensor:
