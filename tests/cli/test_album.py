@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 import pytest
 import soundfile
+from little_room import little_room
 
 from typica.core.files import digest
 
@@ -106,6 +107,51 @@ def test_what_is_free_of_traps_and_yet_no_music_is_told(trapped, distance_db, wo
     assert len(advice(FreeRun(8.0, [stream]), None)) == (trapped > 0.5)
 
 
+@pytest.mark.parametrize("system", ["subscale_sound", "jukebox"])
+def test_whatever_an_engine_draws_from_becomes_an_album(
+    recordings, call, tmp_path, monkeypatch, system
+):
+    from typica.actions.album import clips, make
+
+    pytest.importorskip("starlette")
+    monkeypatch.setenv("TYPICA_RUNS", str(tmp_path / "runs"))
+    for module in (clips, make):  # of recordings, a fifth of what is usually gone along
+        monkeypatch.setattr(module, "USUAL", module.USUAL._replace(seconds=12.0))
+    own = ("--system", system, "--preset", "tiny", "--rate", RATE, "--steps", 4)
+    few = ("--checkpoints", 1, "--audition-seconds", 1, "--clips", 2, "--clip-seconds", 1)
+    out = tmp_path / "a"
+
+    with joblib.parallel_config(backend="sequential"):
+        status, page, said = call(
+            "album", recordings, "-o", out, *own, *few, "--http", "127.0.0.1:0", "--seconds", 0.5
+        )
+
+    assert (status, page.strip()) == (0, str(out / "index.html")), said
+    assert "a at 2000 Hz" in said or "too slow to play live" in said
+    told = json.loads((out / "audition" / "audition.json").read_text())
+    is_exact = system == "subscale_sound"
+    found = [(one["step"], one["bits"] is not None) for one in told["checkpoints"]]
+    assert found == [(4, is_exact)]
+    assert ("There are no bits, for it has no density" in told["how"]) == (not is_exact)
+    assert ("Bits a sample" in (out / "audition" / "audition.html").read_text()) == is_exact
+    check_drawn_again(out, "clip-002", call, tmp_path)
+
+
+def check_drawn_again(out, name, call, place):
+    """Check that a clip of an album is what `typica sample` draws with its seed."""
+    chosen = json.loads((out / "album.json").read_text())["done"]["audition"]["path"]
+    audio, rate = soundfile.read(out / "clips" / f"{name}.wav", dtype="int16")
+    clip = json.loads((out / "clips" / f"{name}.json").read_text())["clip"]
+    assert (clip["seed"], clip["samples"], rate) == (int(name[-3:]) - 1, len(audio), RATE)
+    status, printed, said = call(
+        *("sample", chosen, "--seconds", len(audio) / RATE, "--seed", clip["seed"]),
+        *("-o", place / "drawn"),
+    )
+    assert status == 0, said
+    drawn, _ = soundfile.read(Path(printed.split()[0]), dtype="int16")
+    assert np.array_equal(drawn, audio)
+
+
 def test_called_again_nothing_is_done_again(album, homes):
     before = files(homes)
 
@@ -131,20 +177,7 @@ def test_nothing_that_is_trained_on_is_held_out(album):
 
 
 def test_a_clip_is_what_sample_draws_with_its_seed(album, call, tmp_path):
-    chosen = json.loads((album.out / "album.json").read_text())["done"]["audition"]["path"]
-    clip = album.out / "clips" / "clip-003"
-    audio, rate = soundfile.read(clip.with_suffix(".wav"), dtype="int16")
-    told = json.loads(clip.with_suffix(".json").read_text())["clip"]
-    assert (told["seed"], told["samples"], rate) == (2, len(audio), RATE)
-
-    seconds = len(audio) / RATE
-    status, out, err = call(
-        "sample", chosen, "--seconds", seconds, "--seed", 2, "-o", tmp_path / "drawn"
-    )
-
-    assert status == 0, err
-    drawn, _ = soundfile.read(Path(out.split()[0]), dtype="int16")
-    assert np.array_equal(drawn, audio)
+    check_drawn_again(album.out, "clip-003", call, tmp_path)
 
 
 def test_interrupted_clips_are_whole_and_the_rest_is_drawn_as_it_would_have_been(
@@ -184,6 +217,13 @@ def test_interrupted_clips_are_whole_and_the_rest_is_drawn_as_it_would_have_been
 def test_more_clips_are_added_to_those_that_are_there(album, homes, tmp_path):
     few = files(album.out / "clips")
     shutil.copytree(album.out, tmp_path / "copy")
+    with little_room(10_000):
+        status, _, said = album("--clips", 4, "--no-stream")
+    assert status == 2
+    fourth = album.out / "clips" / "clip-004.wav"
+    words = f"cannot write {fourth}: file too large; nothing that was there is lost"
+    assert said.splitlines()[-1] == f"typica: {words}"
+    assert files(album.out / "clips") == few
 
     status, _, said = album("--clips", 4, "--no-stream")
 
@@ -198,6 +238,12 @@ def test_more_clips_are_added_to_those_that_are_there(album, homes, tmp_path):
 
 
 def test_the_best_are_exported_with_their_seeds_and_how_to_draw_them_again(album):
+    with little_room(20_000):  # for a track, not for both
+        status, _, said = album("--export", "--best", 2)
+    assert status == 2
+    assert said.startswith(f"typica: cannot write {album.out / 'export'}: is there room on the di")
+    assert not (album.out / "export").exists()
+
     status, folder, said = album("--export", "--best", 2)
 
     assert (status, folder) == (0, str(album.out / "export"))

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from little_room import little_room
 
 from typica.core.errors import DataError
+from typica.core.files import DiskError
 from typica.data.folder import FolderSource
 from typica.data.prepare import prepare
 from typica.data.sound import read_audio, write_audio
@@ -30,6 +32,15 @@ def test_a_recording_reads_as_the_corpus_holds_it(tmp_path, normalise, level, ch
 
     assert torch.equal(audio, kept)
     assert torch.equal(*codes)
+
+
+def test_what_there_is_no_room_for_is_a_sentence_and_leaves_nothing(tmp_path):
+    path = tmp_path / "a.wav"
+
+    with little_room(1000), pytest.raises(DiskError, match=rf"cannot write {path}: file too large"):
+        write_audio(path, torch.zeros(1, 800), 8000)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_written_is_read_again(tmp_path):

@@ -1,12 +1,11 @@
 """A disk that fills up while a stream is written."""
 
 import os
-import resource
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import soundfile
+from little_room import little_room
 
 from typica.streaming.errors import StreamError
 from typica.streaming.recording import Recording, Segments
@@ -14,23 +13,7 @@ from typica.streaming.sink import Outlet
 from typica.streaming.sound_file import writing
 
 RATE = 8000
-
-
 ROOM = 100_000
-
-
-@contextmanager
-def little_room(size=ROOM):
-    """Let no file grow beyond a size; Python passes over the signal that comes with it.
-
-    It ends within a test, for what pytest itself writes may go to a file.
-    """
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def noise(seed, length=2048):
@@ -47,7 +30,7 @@ def write(path, format_, parts):
 @pytest.mark.parametrize("format_", ["wav", "flac"])
 def test_what_was_written_before_the_disk_was_full_can_be_read(tmp_path, format_):
     path, given = tmp_path / f"a.{format_}", [noise(seed) for seed in range(100)]
-    with little_room(), pytest.raises(StreamError) as fault:
+    with little_room(ROOM), pytest.raises(StreamError) as fault:
         write(path, format_, given)
 
     heard, rate = soundfile.read(path, dtype="float32")
@@ -78,7 +61,7 @@ def test_the_recording_of_a_stream_is_kept_when_the_disk_is_full(
     broadcast, perform, ramp_codes, tmp_path
 ):
     one = broadcast(perform(1000))
-    with little_room():
+    with little_room(ROOM):
         outlet = Outlet(Recording(tmp_path / "a.wav"), one, patience="wait")
         one.start()
         outlet.finished.wait(20)
@@ -92,7 +75,7 @@ def test_the_recording_of_a_stream_is_kept_when_the_disk_is_full(
 
 def test_segments_before_the_disk_was_full_are_kept(broadcast, perform, tmp_path):
     one = broadcast(perform(1000))
-    with little_room():
+    with little_room(ROOM):
         outlet = Outlet(Segments(tmp_path, 20), one, patience="wait")
         one.start()
         outlet.finished.wait(20)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import reduce
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,5 +110,7 @@ def write_audio(path: Path, audio: Tensor, rate: int) -> None:
     import soundfile
 
     samples = audio.clamp(-1, 1).cpu().numpy().astype(np.float32).T
+    file = BytesIO()  # libsndfile would not say that a disk is full in a way that is understood
+    soundfile.write(file, samples, rate, subtype="PCM_16", format="WAV")
     with replacing(path) as place:
-        soundfile.write(place, samples, rate, subtype="PCM_16", format="WAV")
+        place.write_bytes(file.getbuffer())

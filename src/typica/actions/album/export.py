@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from typica.actions.album.clips import kept_clips
 from typica.actions.album.project import CLIPS, EXPORT, Project, open_project
 from typica.core.errors import ConfigError, DataError, RunError
-from typica.core.files import replacing, write_json
+from typica.core.files import DiskError, replacing, write_json
 from typica.evaluation.curation import Choice, Clip, Curation, place, read_curation
 from typica.streaming.crossfade import crossfade, crossfade_gains
 
@@ -74,6 +74,7 @@ def export(album: Path, *, best: int | None = None, curation: Path | None = None
         RunError: There is no album or no clip, or the folder holds what is no part of an export.
         ConfigError: Nothing was kept.
         DataError: What was chosen cannot be read, or a clip is not there any more.
+        DiskError: The disk is full.
     """
     project = open_project(album)
     clips = {one.name: one for one in kept_clips(album / CLIPS)}
@@ -89,7 +90,13 @@ def export(album: Path, *, best: int | None = None, curation: Path | None = None
     whole = whole_file(title, [track.file for track in tracks])
     with replacing(album / EXPORT) as folder:
         folder.mkdir()
-        length = _write(folder, album / CLIPS, tracks, chosen, whole)
+        try:
+            length = _write(folder, album / CLIPS, tracks, chosen, whole)
+        except soundfile.SoundFileError as error:  # which is all it says of a disk that is full
+            raise DiskError(
+                f"cannot write {album / EXPORT}: is there room on the disk? nothing that was there "
+                f"is lost"
+            ) from error
         seconds = length / tracks[0].clip.rate
         cue = folder / Path(whole).with_suffix(".cue")
         cue.write_text(cue_sheet(title, whole, tracks), encoding="utf-8")
