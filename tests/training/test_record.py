@@ -2,6 +2,7 @@ import errno
 import io
 import json
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -50,6 +51,22 @@ def test_a_full_disk_is_told_in_one_sentence(tmp_path):
     with pytest.raises(DiskError, match=r"cannot write .*metrics.jsonl: no space left on device"):
         record.figures(1, {"bits": 1.0})
     record.close()
+
+
+def test_what_tensorboard_cannot_write_is_told_at_the_beginning_and_at_the_end(
+    tmp_path, monkeypatch
+):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    words = r"cannot write .*metrics.jsonl: no space left on device; the checkpoints are whole"
+    monkeypatch.setattr("typica.training.record._board", refuse)
+    with pytest.raises(DiskError, match=words):
+        Record(tmp_path)
+    monkeypatch.setattr("typica.training.record._board", lambda *_: SimpleNamespace(close=refuse))
+    record = Record(tmp_path)
+    with pytest.raises(DiskError, match=words):
+        record.close()
 
 
 def test_tensorboard_can_read_figures_and_sound(tmp_path):

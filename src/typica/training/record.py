@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,15 +24,19 @@ class Record:
     Args:
         folder: The run's.
         step: Steps already taken; lines of later ones, which a killed process left, are dropped.
+
+    Raises:
+        DiskError: The disk is full.
     """
 
     def __init__(self, folder: Path, step: int = 0) -> None:
         self.folder = folder
         self.path = folder / LOG / METRICS
-        self.path.parent.mkdir(exist_ok=True)
-        _cut(self.path, step)
-        self._file = self.path.open("a")
-        self._board = _board(folder / LOG, step)
+        with _room(self.path):
+            self.path.parent.mkdir(exist_ok=True)
+            _cut(self.path, step)
+            self._board = _board(folder / LOG, step)
+            self._file = self.path.open("a")
 
     def figures(self, step: int, figures: Mapping[str, float]) -> None:
         """Write one line; a figure that is not a number becomes null.
@@ -40,30 +45,43 @@ class Record:
             DiskError: The disk is full.
         """
         line = {n: v if math.isfinite(v) else None for n, v in figures.items()}
-        try:
+        with _room(self.path):
             self._file.write(json.dumps({"step": step} | line) + "\n")
             self._file.flush()
             for name, value in figures.items() if self._board else ():
                 self._board.add_scalar(name, value, step)
-        except OSError as error:
-            raise DiskError(
-                f"cannot write {self.path}: {(error.strerror or str(error)).lower()}; the "
-                f"checkpoints are whole: make room and go on with --resume"
-            ) from error
 
     def sound(self, step: int, audio: Tensor, rate: int) -> Path:
         """Write audio (channels, time) as `samples/step-….wav`."""
         path = self.folder / SAMPLES / f"step-{step:08d}.wav"
         write_audio(path, audio, rate)
-        if self._board:
-            self._board.add_audio("sample", audio.mean(0), step, sample_rate=rate)
+        with _room(self.path):
+            if self._board:
+                self._board.add_audio("sample", audio.mean(0), step, sample_rate=rate)
         return path
 
     def close(self) -> None:
-        """End the files."""
-        self._file.close()
-        if self._board:
-            self._board.close()
+        """End the files.
+
+        Raises:
+            DiskError: The disk is full.
+        """
+        with _room(self.path):
+            self._file.close()
+            if self._board:
+                self._board.close()
+
+
+@contextmanager
+def _room(path: Path) -> Iterator[None]:
+    """Say in one sentence that a log could not be written."""
+    try:
+        yield
+    except OSError as error:
+        raise DiskError(
+            f"cannot write {path}: {(error.strerror or str(error)).lower()}; the checkpoints are "
+            f"whole: make room and go on with --resume"
+        ) from error
 
 
 def _cut(path: Path, step: int) -> None:
