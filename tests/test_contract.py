@@ -186,6 +186,19 @@ def test_a_stream_remembers_no_more_the_longer_it_is(model, monkeypatch):
     assert max(sizes[7:]) <= max(sizes[:7])
 
 
+def test_a_stream_keeps_nothing_of_how_it_was_computed(model):
+    if not is_drawable(model):
+        pytest.skip("no engine draws from it")
+    engine, graphs = steps_of(model.eval()), []
+    begun = engine.start(1, condition=told(model, 1))
+    for state in (begun, engine.draw(begun, 2, generator=seeded(1)).state):
+        saved = tuple(state.leave())
+        map_tensors(saved, lambda tensor: graphs.append(tensor.grad_fn) or tensor)
+
+    assert graphs
+    assert not any(graphs)
+
+
 def test_each_phase_trains_its_own_parameters_and_no_others(model):
     batch = {model.example: draw(model, seed=1), "context": 0, "condition": told(model, 3)}
     for phase in model.phases():

@@ -262,6 +262,7 @@ class CascadeEngine(Engine):
             )
         return prompt[..., prompt.shape[-1] - length :]
 
+    @torch.no_grad()
     def _begin(self, number: int, own: Tensor, above: Tensor | None, condition: Condition) -> Level:
         """Let a level hear its own past (batch, length), told the codes above it and classes."""
         engine, count = self.engines[number], len(own)
