@@ -126,7 +126,9 @@ def test_a_model_without_a_density_is_judged_by_its_samples():
 
     assert judge(unpriced).word == "healthy"
     assert "no density" in judge(unpriced).summary
-    assert judge(replace(unpriced, tails=[replace(MUSIC, clipped=0.2)])).word == "trapped"
+    trapped = judge(replace(unpriced, tails=[replace(MUSIC, clipped=0.2)]))
+    assert trapped.word == "trapped"
+    assert "prices" not in trapped.summary
 
 
 def test_a_base_measure_without_baselines_is_no_reason_to_blame():
@@ -134,6 +136,9 @@ def test_a_base_measure_without_baselines_is_no_reason_to_blame():
 
     assert verdict.word == "healthy"
     assert "no baseline has its base measure" in verdict.reasons[0]
+    assert "nothing tells how well it fits" in verdict.summary
+    trapped = judge(replace(GOOD, baselines={}, tails=[replace(MUSIC, clipped=0.2)]))
+    assert trapped.summary == "The model's own runs lead where no music is."
 
 
 def test_a_healthy_model_that_still_learns_is_told_to_go_on():

@@ -86,10 +86,10 @@ def judge(evidence: Evidence) -> Verdict:
     elif _unbeaten(evidence):
         word, summary, advice = "undertrained", _UNDERTRAINED, _more_training(evidence)
     elif trapped:
-        word, summary, advice = "trapped", _TRAPPED, _TRAPPED_ADVICE
+        summary = _TRAPPED if evidence.baselines else _TRAPPED_UNPRICED
+        word, advice = "trapped", _TRAPPED_ADVICE
     else:
-        word, summary = "healthy", _HEALTHY if evidence.bits is not None else _HEALTHY_UNPRICED
-        advice = _going_on(evidence)
+        word, summary, advice = "healthy", _healthy(evidence), _going_on(evidence)
     reasons = [*overfit, *_likelihood(evidence), *samples]
     return Verdict(word, summary, reasons, [*advice, *_about_data(evidence)])  # type: ignore[arg-type]
 
@@ -113,9 +113,14 @@ _UNKNOWN = Health(-120, -120, 0, 0, 0, None, None, 0, None, None, None, None)
 _OVERFIT = "The model has begun to learn its training recordings by heart."
 _UNDERTRAINED = "The model has not yet learnt what simpler ones know."
 _TRAPPED = "The model prices real music well, but its own runs lead where no music is."
+_TRAPPED_UNPRICED = "The model's own runs lead where no music is."
 _HEALTHY = "The model prices these recordings better than every baseline; most samples are alive."
 _HEALTHY_UNPRICED = (
     "The samples are alive; the model has no density, so nothing tells how well it fits."
+)
+_HEALTHY_ALONE = (
+    "The samples are alive; no baseline has the model's base measure, so nothing tells how well it "
+    "fits."
 )
 _OVERFIT_ADVICE = [
     "Use an earlier checkpoint: the best stands at the lowest point of the held-out curve.",
@@ -128,6 +133,12 @@ _TRAPPED_ADVICE = [
     "Train for longer: long runs drift where training has never been, and less so the better "
     "the model.",
 ]
+
+
+def _healthy(evidence: Evidence) -> str:
+    if evidence.bits is None:
+        return _HEALTHY_UNPRICED
+    return _HEALTHY if evidence.baselines else _HEALTHY_ALONE
 
 
 def _overfit(evidence: Evidence) -> list[str]:

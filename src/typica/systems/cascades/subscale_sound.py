@@ -82,6 +82,7 @@ class SubscaleSound(SlicedModel, ExplicitModel):
 
     def __init__(self, config: SubscaleSoundConfig) -> None:
         super().__init__(config)
+        self.quantiser = quantiser(config.quantiser, config.bits)
         own: dict[str, Any] = {"quantiser": config.quantiser, "bits": config.bits}
         if config.factor > 1:
             own |= {"local": TOLD, "local_channels": config.told_channels, "hop": 1}
