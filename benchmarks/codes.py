@@ -33,18 +33,14 @@ WORTH, PERPLEXITY = 0.5, 15.0
 HELD_OUT_S = 20.0
 DECODER = {"system": "wavenet", "stacks": 1, "layers": 7, "channels": 24, "gate": 24, "skip": 48}
 BASE = {"channels": 32, "codes": 128, "width": 32, "commitment": 0.05, "modulator_channels": 64}
+ARGMAX = {"bottleneck": "argmax", "strides": [2, 2, 2], "codes": 64, "commitment": 1.0}
 VARIANTS = {
     "vq": {},
     "vq, no restarts": {"restart_below": 0.0},
     "vq, no restarts, a codebook far away": {"restart_below": 0.0, "initial": "normal"},
     "vq, restarts, a codebook far away": {"initial": "normal"},
-    "argmax, a code for 8": {
-        "bottleneck": "argmax",
-        "strides": [2, 2, 2],
-        "codes": 64,
-        "commitment": 1.0,
-        "diversity": 0.01,
-    },
+    "argmax, a code for 8": ARGMAX | {"diversity": 0.01},
+    "argmax, used evenly": ARGMAX | {"diversity": 0.05},
 }
 WANTED = ("vq", "argmax, a code for 8")
 FAR = 10.0  # times as large as it is drawn
