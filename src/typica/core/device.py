@@ -30,5 +30,5 @@ def available_devices() -> list[str]:
 
 
 def wide_on(device: torch.device) -> torch.dtype:
-    """Return the type in which long sums are added up: float64, which Apple's GPUs have not."""
+    """Return the widest float that a device has, as for long sums: Apple's GPUs have no float64."""
     return torch.float32 if device.type == "mps" else torch.float64

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from typica.core.counts import check_whole
+from typica.core.device import wide_on
 from typica.core.engine import Engine, EngineState
 from typica.core.errors import ConfigError, ShapeError
 from typica.core.progress import SILENT, Progress
@@ -119,8 +120,8 @@ def resample(
         raise ConfigError(f"resampling is multinomial or systematic, not {scheme!r}")
     cumulative = weights.cumsum(0)
     device = generator.device if generator else weights.device
-    wide = torch.float32 if device.type == "mps" else torch.float64
-    empty = torch.empty(count if scheme == "multinomial" else 1, device=device, dtype=wide)
+    shape = count if scheme == "multinomial" else 1
+    empty = torch.empty(shape, device=device, dtype=wide_on(device))
     points = uniforms_like(empty, generator).cpu().double()
     if scheme == "systematic":
         points = (torch.arange(count) + points) / count

@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from typica.core.counts import check_whole
+from typica.core.device import wide_on
 from typica.core.engine import Engine, EngineState
 from typica.core.progress import SILENT, Progress, Task
 from typica.decoding.generation import Generation, Stop, count_symbols
 from typica.decoding.search.beam import beam_search
-from typica.decoding.search.ranking import best_of, has_ended, listed, wide
+from typica.decoding.search.ranking import best_of, has_ended, listed
 
 AT_ONCE = 32  # children of one node that the engine reads side by side
 
@@ -107,7 +108,7 @@ class _Search:
 
     def run(self, state: EngineState) -> Stop:
         """Search until nothing is left that could be better, or the budget is spent."""
-        root = torch.zeros(1, dtype=wide(self.engine.device), device=self.engine.device)
+        root = torch.zeros(1, dtype=wide_on(self.engine.device), device=self.engine.device)
         self._expand(state, [()], root)
         spent = 1
         while self.stack and spent < self.budget:
@@ -176,6 +177,6 @@ def _generation(
     symbols = torch.tensor(rows, device=device).view(len(rows), longest)
     lengths, finished = count_symbols(symbols, final)
     source = torch.tensor([source for source, *_ in found], device=device)
-    log_prob = torch.tensor([nats for *_, nats in found], dtype=wide(device), device=device)
+    log_prob = torch.tensor([nats for *_, nats in found], dtype=wide_on(device), device=device)
     nothing = torch.zeros_like(log_prob)
     return Generation(symbols, lengths, log_prob, nothing, finished, source, tuple(stops), log_prob)

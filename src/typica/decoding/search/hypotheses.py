@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from typica.core.counts import check_whole
+from typica.core.device import wide_on
 from typica.core.engine import Engine
 from typica.core.errors import ConfigError
 from typica.core.progress import Progress
@@ -18,7 +19,7 @@ from typica.core.session import BeamSession, Session
 from typica.core.spread import spread as spread_of
 from typica.decoding.generation import Generation, Stop
 from typica.decoding.search.lineage import Last, Lineage
-from typica.decoding.search.ranking import best_of, ending, listed, wide
+from typica.decoding.search.ranking import best_of, ending, listed
 from typica.decoding.search.reward import LengthReward, NoReward
 
 StopRule = Literal["bound", "pool"]
@@ -100,7 +101,8 @@ class Beam:
         self.sources = sources = len(ended)
         self.rules, self.read = rules, read
         self.lineage, self.time = Lineage(), 0
-        self.scores = torch.full((sources, rules.width), -torch.inf, dtype=wide(device)).to(device)
+        size = sources, rules.width
+        self.scores = torch.full(size, -torch.inf, dtype=wide_on(device), device=device)
         self.scores[:, 0] = 0  # the others are its copies
         self.alive = torch.arange(sources, device=device)
         numbers = torch.zeros(3, sources, rules.width, dtype=torch.long, device=device)

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution
 
 from typica.core.counts import check_whole
+from typica.core.device import wide_on
 from typica.core.engine import Engine, EngineState
 from typica.core.errors import ConfigError, RunError
 
@@ -52,12 +53,7 @@ def listed(distribution: Distribution) -> Tensor:
     else:
         values = distribution.enumerate_support(expand=False)
         logits = distribution.log_prob(values)[:, :, -1].T
-    return logits.to(wide(logits.device))
-
-
-def wide(device: torch.device) -> torch.dtype:
-    """Return the widest float that a device has."""
-    return torch.float32 if device.type == "mps" else torch.float64
+    return logits.to(wide_on(logits.device))
 
 
 def repeated(state: EngineState, times: int) -> EngineState:

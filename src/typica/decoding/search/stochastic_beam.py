@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from typica.core.counts import check_whole
+from typica.core.device import wide_on
 from typica.core.engine import Engine, EngineState
 from typica.core.errors import ConfigError
 from typica.core.progress import SILENT, Progress
@@ -27,7 +28,6 @@ from typica.decoding.search.ranking import (
     has_ended,
     listed,
     repeated,
-    wide,
 )
 
 
@@ -108,7 +108,8 @@ class _PerturbedBeam:
         self.sources, self.places, device = state.count, places, engine.device
         self.session = open_session(engine, repeated(state, places))
         self.lineage, self.time = Lineage(), 0
-        nothing = torch.full((state.count, places), -torch.inf, dtype=wide(device), device=device)
+        size = state.count, places
+        nothing = torch.full(size, -torch.inf, dtype=wide_on(device), device=device)
         nothing[:, 0] = 0  # all begin as one, of probability 1
         self.log_prob, self.log_drawn, self.perturbed = nothing, nothing, nothing.clone()
         self.ended = has_ended(engine, state)[:, None].expand(-1, places)

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from typica.core import registry
 from typica.core.condition import Condition, Track, check_condition
 from typica.core.config import Config
+from typica.core.device import wide_on
 from typica.core.errors import ConfigError
 from typica.core.model import BLOCK, ExplicitModel
 from typica.core.phase import Batch, Phase
@@ -145,8 +146,7 @@ class SubscaleSound(SlicedModel, ExplicitModel):
     def log_prob(self, x: Tensor, condition: Condition | None = None) -> Tensor:
         """See `ExplicitModel.log_prob`; exact, the sum over all slices."""
         check_condition(condition, self.needs, len(x))
-        wide = torch.float32 if x.device.type == "mps" else torch.float64
-        return self.sample_log_probs(x).sum(1, dtype=wide)
+        return self.sample_log_probs(x).sum(1, dtype=wide_on(x.device))
 
     def sample_log_probs(self, x: Tensor) -> Tensor:
         """Return what each sample adds to `log_prob`, (batch, time), in nats.
