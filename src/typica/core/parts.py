@@ -21,7 +21,7 @@ def around(begin: int, end: int, margin: int, hop: int) -> tuple[int, int]:
 def frames_around(
     begin: int, end: int, hop: int, before: int, after: int, whole: int
 ) -> tuple[int, int]:
-    """Return the first and the last but one of the frames that are told of samples.
+    """Return where the frames begin and end that samples are told of.
 
     Args:
         begin: Of the samples.

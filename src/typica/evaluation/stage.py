@@ -206,9 +206,8 @@ class Stage:
         whole: Model = engine.cascade if isinstance(engine, CascadeEngine) else engine.model
         if not isinstance(whole, ExplicitModel):
             return None
-        if isinstance(
-            engine, CascadeEngine
-        ):  # what is heard of it is told codes, and pays for none
+        if isinstance(engine, CascadeEngine):
+            # What is heard of it is told codes, and pays for none.
             return model_bits(whole, self.corpus, self.pieces, progress=self.progress)
         bits = Bits("model", whole.base_measure)
         for piece, one in zip(self.pieces, heard, strict=True):

@@ -38,13 +38,17 @@ class RecurrentEngine(CompiledEngine):
         digest: str,
         threads: int,
     ) -> None:
-        tiers, wide = network.tiers, kernel.shapes["WIDTH"]
-        width = tiers[0].input.weight.shape[1]
-        ratios = tuple(kernel.shapes["RATIO"])
-        labels = 0 if tiers[0].label is None else len(tiers[0].label)
+        tiers = network.tiers
         geometry = Geometry(
-            *(digest, width, wide, len(tiers[0].layers), network.cell == "lstm"),
-            *(ratios, kernel.shapes["RECENT"], network.levels, labels),
+            model=digest,
+            width=tiers[0].input.weight.shape[1],
+            wide=kernel.shapes["WIDTH"],
+            layers=len(tiers[0].layers),
+            has_cell=network.cell == "lstm",
+            ratios=tuple(kernel.shapes["RATIO"]),
+            recent=kernel.shapes["RECENT"],
+            levels=network.levels,
+            labels=0 if tiers[0].label is None else len(tiers[0].label),
         )
         super().__init__(model, network, kernel, geometry, threads)
         vectors = [tier.label for tier in tiers if tier.label is not None]
