@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typica.core import registry
 from typica.core.described import Setting, settings_of
 from typica.core.model import AutoregressiveModel, ExplicitModel, StreamingModel
+from typica.training.population import TABLE as POPULATION
+from typica.training.selection import PopulationConfig
 from typica.training.settings import DataConfig, PhaseConfig, SamplingConfig, TrainingConfig
 
 TABLES = {"data": DataConfig, "training": TrainingConfig, "sampling": SamplingConfig}
@@ -95,6 +97,8 @@ def explain(name: str) -> Explanation:
     words = inspect.cleandoc(sys.modules[model.__module__].__doc__ or "")
     phases = _phases(name)
     tables = {"model": model.config_type, **TABLES, phases[0]: PhaseConfig}
+    if issubclass(model, ExplicitModel):  # what has no density cannot compete
+        tables[POPULATION] = PopulationConfig
     return Explanation(
         system=system,
         about=words.partition("\n\n")[2],
