@@ -16,9 +16,9 @@ import typer
 
 import typica
 from typica.core.errors import TypicaError
+from typica.core.threads import GENERATION
 
 INTERRUPTED = 128 + signal.SIGINT
-GENERATION = "generation"  # as the thread is called that draws a stream
 
 
 def build() -> typer.Typer:

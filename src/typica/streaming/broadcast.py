@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from typica.core.threads import GENERATION
 from typica.streaming.block import Block, Performance
 from typica.streaming.chronicle import Chronicle
 from typica.streaming.errors import StreamError
@@ -68,7 +69,7 @@ class Broadcast:
         self._recent_length = round(lead_s * self.rate) if live else 0
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="generation", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=GENERATION, daemon=True)
 
     def start(self) -> None:
         """Begin to generate."""
