@@ -49,7 +49,7 @@ def tunable(model: Model) -> dict[str, Tunable]:
         if hasattr(model.get_submodule(_split(one)[0]), _split(one)[1])
     }
     for one in _within(model):
-        found |= {f"{one.name}.{name}": setting for name, setting in tunable(one.model).items()}
+        found |= {f"{one.name}.{name}": own for name, own in tunable(one.model).items()}
     return found
 
 
@@ -96,11 +96,11 @@ class _Within(NamedTuple):
         """Where the table stands, as the user types it."""
         return self.field if self.number is None else f"{self.field}[{self.number}]"
 
-    def told(self, config: Config, setting: str) -> Config:
+    def told(self, config: Config, own: str) -> Config:
         """Return the outer configuration with a setting as the system within has it."""
         tables = getattr(config, self.field)
         table = tables if self.number is None else tables[self.number]
-        told: Any = {**table, setting: getattr(self.model.config, setting)}
+        told: Any = {**table, own: getattr(self.model.config, own)}
         if self.number is not None:
             told = (*tables[: self.number], told, *tables[self.number + 1 :])
         return dataclasses.replace(config, **{self.field: told})
