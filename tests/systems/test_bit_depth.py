@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from engine_checks import check_draws, check_picked, check_rounded, check_saved
 
 from typica.core import registry
 from typica.core.errors import ConfigError
@@ -12,6 +13,7 @@ from typica.core.model import BLOCK
 from typica.core.randomness import seeded
 from typica.core.spread import spread
 from typica.core.temperature import most_likely, tempered
+from typica.decoding.words import strategy_from
 from typica.engines.compiler import compile as compile_engine
 from typica.layers.distributions import Levels, Refined
 from typica.training.fit import fit
@@ -123,6 +125,67 @@ def test_what_is_drawn_is_as_likely_as_it_is_scored(compiled):
     near, far = model.context, model.teller.reach
     expected = last[:, near + silence.shape[-1] : -far]
     torch.testing.assert_close(drawn.log_prob[:, near:-far], expected, atol=1e-4, rtol=1e-4)
+
+
+WAYS = ["ancestral", "temperature=0.7,nucleus=0.8", "mirostat=2", "greedy"]
+
+
+@pytest.fixture(params=["first", "last"])
+def level(request):
+    """One of the two parts, and what it is told of 200 samples."""
+    model = model_of(bits=8, first_bits=3)
+    if request.param == "first":
+        return model.first, {}
+    return model.last, model.tell(1, torch.randint(8, (1, 200)).expand(3, -1))
+
+
+def told(condition, count):
+    return {name: one._replace(values=one.values[:count]) for name, one in condition.items()}
+
+
+def test_compiled_bits_are_those_of_the_own_steps(level, tmp_path):
+    model, condition = level
+    check_draws(model, told(condition, 2), 60)
+    check_picked(model, condition, 20, 40)
+    check_saved(model, told(condition, 2), tmp_path / "state", 20, 40)
+
+
+def test_bits_drawn_in_pieces_are_those_drawn_at_once(level):
+    model, condition = level
+    engine = compile_engine(model)
+    whole = engine.draw(engine.start(3, condition=condition), 30, generator=seeded(1)).symbols
+
+    state, generator, pieces = engine.start(3, condition=condition), seeded(1), []
+    for length in (1, 7, 22):
+        pieces.append(engine.draw(state, length, generator=generator))
+        state = pieces[-1].state
+
+    assert torch.equal(torch.cat([one.symbols for one in pieces], 1), whole)
+
+
+@pytest.mark.parametrize("words", WAYS)
+def test_an_engine_of_both_parts_draws_what_own_steps_draw(words, tmp_path):
+    model = model_of(bits=8, first_bits=3)
+    engine, steps = compile_engine(model, backend="c++"), model.steps()
+    prompt = torch.rand(1, 1, 90) - 0.5
+    way = {"temperature": 0} if words == "greedy" else {"strategy": strategy_from(words)}
+
+    ends = [
+        one.draw(one.start(2, prompt=prompt), 40, generator=seeded(1), **way)
+        for one in (engine, steps)
+    ]
+    ends[0].state.save(tmp_path / "state")
+    later = [one.draw(one.load(tmp_path / "state"), 30, temperature=0) for one in (engine, steps)]
+
+    assert "C++" in engine.name
+    assert torch.equal(ends[0].symbols, ends[1].symbols)
+    assert torch.equal(later[0].symbols, later[1].symbols)
+    torch.testing.assert_close(ends[0].log_prob, ends[1].log_prob, atol=1e-4, rtol=1e-4)
+
+
+def test_weights_of_a_part_may_be_rounded():
+    model = model_of(bits=8, first_bits=8).first
+    check_rounded(model, (torch.rand(1, 1, 300) - 0.5) / 2, "bfloat16", 0.01)
 
 
 def test_a_refined_distribution_is_one_over_whole_levels():

@@ -11,8 +11,9 @@ from operator import mul
 
 from torch import Tensor
 
+from typica.core.bits import steps_of_level
 from typica.core.condition import Condition
-from typica.core.engine import Engine, StepEngine
+from typica.core.engine import Engine
 from typica.core.engined import EnginedModel
 from typica.core.model import AutoregressiveModel
 
@@ -114,4 +115,4 @@ class Cascade(EnginedModel):
         """Return an engine that takes the levels' own steps."""
         from typica.core.cascade_engine import CascadeEngine  # which knows this class
 
-        return CascadeEngine(self, [StepEngine(level) for level in self.levels])
+        return CascadeEngine(self, [steps_of_level(level) for level in self.levels])

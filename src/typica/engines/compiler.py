@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 import torch
 
+from typica.core.bits import BitsEngine, BitsModel
 from typica.core.cascade import Cascade
 from typica.core.cascade_engine import CascadeEngine
 from typica.core.drawable import is_drawable
@@ -77,6 +78,9 @@ def compile(  # noqa: A001 - what it is called as `engines.compile`
         if weights != "float32":
             raise no_engine(f"the model of slices {type(model).__name__}")
         return model.engine(compile(model.inner, backend=backend, threads=threads, say=say))
+    if isinstance(model, BitsModel):
+        how: dict[str, Any] = {"backend": backend, "threads": threads, "say": say}
+        return BitsEngine(model, compile(model.inner, weights=weights, **how))
     assert isinstance(model, AutoregressiveModel)
     return _compile(model, weights, backend, threads, say or _warn)
 

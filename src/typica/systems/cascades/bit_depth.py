@@ -12,17 +12,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from typica.core import registry
+from typica.core.bits import BitsModel
 from typica.core.cascade import Cascade, Told
 from typica.core.condition import Condition, Need, Track, check_condition
 from typica.core.config import Config
-from typica.core.engine_state import pick_streams
 from typica.core.errors import ConfigError
 from typica.core.model import AutoregressiveModel, ExplicitModel
 from typica.core.phase import Batch, Phase
@@ -164,12 +164,12 @@ class BitDepth(Cascade, ExplicitModel):
         return {"nll": torch.stack(terms).sum()}
 
 
-class _Bits(LevelModel):
+class _Bits(LevelModel, BitsModel):
     """A model of some bits of each sample, by a system that models codes."""
 
     config: BitDepthConfig
 
-    def __init__(self, config: BitDepthConfig, inner: AutoregressiveModel) -> None:
+    def __init__(self, config: BitDepthConfig, inner: RetoldModel) -> None:
         super().__init__(config)
         self.inner, self.quantiser = inner, quantiser(config.quantiser, config.bits)
 
@@ -188,9 +188,9 @@ class FirstBits(_Bits):
     """The most significant bits of each sample; rendered, in the middle of what they span."""
 
     @property
-    def state_types(self) -> tuple[type, ...]:
-        """See `AutoregressiveModel.state_types`."""
-        return self.inner.state_types
+    def modelled_bits(self) -> int:
+        """See `BitsModel.modelled_bits`: all of its symbols."""
+        return self.config.first_bits
 
     def symbols(self, x: Tensor) -> Tensor:
         """See `AutoregressiveModel.symbols`."""
@@ -201,37 +201,20 @@ class FirstBits(_Bits):
         span = 1 << self.config.last_bits
         return self.quantiser.decode(symbols * span + span // 2)[:, None]
 
-    def start(self, count: int, condition: Condition | None = None) -> Any:
-        """See `AutoregressiveModel.start`."""
-        return self.inner.start(count, condition)
+    def part(self, condition: Condition | None, count: int) -> tuple[Tensor, Condition | None]:
+        """See `BitsModel.part`: there are none above."""
+        return next(self.parameters()).new_zeros(count, 0, dtype=torch.long), condition
 
-    def advance(self, previous: Tensor, state: Any) -> tuple[Distribution, Any]:
-        """See `AutoregressiveModel.advance`."""
-        return self.inner.advance(previous, state)
+    def whole(self, lower: Tensor, above: Tensor) -> Tensor:
+        """See `BitsModel.whole`."""
+        return lower
 
-
-class LastState(NamedTuple):
-    """What a model of the last bits remembers.
-
-    Attributes:
-        inner: State of the system within.
-        first: The first bits that it was told, (batch, samples).
-        read: Number of samples read.
-        told_from: Sample at which `first` begins.
-    """
-
-    inner: Any
-    first: Tensor
-    read: int = 0
-    told_from: int = 0
-
-    def pick(self, rows: Sequence[int]) -> LastState:
-        """Return the same of some sequences."""
-        inner = pick_streams(self.inner, rows, len(self.first))
-        return self._replace(inner=inner, first=self.first[list(rows)])
+    def refined(self, lower: Distribution, above: Tensor) -> Distribution:
+        """See `BitsModel.refined`."""
+        return lower
 
 
-class LastBits(_Bits, RetoldModel):
+class LastBits(_Bits):
     """Whole levels, of which the first bits are told: what is drawn are the others."""
 
     @property
@@ -240,30 +223,24 @@ class LastBits(_Bits, RetoldModel):
         return {CODES: Need(1 + self.config.told_channels, 1)}
 
     @property
-    def state_types(self) -> tuple[type, ...]:
-        """See `AutoregressiveModel.state_types`."""
-        return LastState, *self.inner.state_types
+    def modelled_bits(self) -> int:
+        """See `BitsModel.modelled_bits`."""
+        return self.config.last_bits
 
-    def start(self, count: int, condition: Condition | None = None) -> LastState:
-        """See `AutoregressiveModel.start`."""
+    def part(self, condition: Condition | None, count: int) -> tuple[Tensor, Condition | None]:
+        """See `BitsModel.part`: the first bits, and what is said of them."""
         check_condition(condition, self.needs, count)
-        first, told = _split(cast(Condition, condition)[CODES])
-        return LastState(self.inner.start(count, told), first)
+        track = cast(Condition, condition)[CODES]
+        inner = {CODES: track._replace(values=track.values[:, 1:])}
+        return track.values[:, 0].long(), inner
 
-    def retell(self, state: LastState, told: Condition, past: int = 0) -> LastState:
-        """See `RetoldModel.retell`."""
-        first, inner = _split(told[CODES])
-        within = cast(RetoldModel, self.inner).retell(state.inner, inner, past)
-        return LastState(within, first, state.read, state.read - past)
+    def whole(self, lower: Tensor, above: Tensor) -> Tensor:
+        """See `BitsModel.whole`."""
+        return (above << self.config.last_bits) + lower
 
-    def advance(self, previous: Tensor, state: LastState) -> tuple[Distribution, LastState]:
-        """See `AutoregressiveModel.advance`."""
-        last = previous.long() & ((1 << self.config.last_bits) - 1)
-        distribution, inner = self.inner.advance(last, state.inner)
-        begin, length = state.read - state.told_from, previous.shape[1]
-        first = state.first[:, begin : begin + length]
-        refined = Refined(distribution, first, self.config.last_bits)
-        return refined, state._replace(inner=inner, read=state.read + length)
+    def refined(self, lower: Distribution, above: Tensor) -> Distribution:
+        """See `BitsModel.refined`."""
+        return Refined(lower, above, self.config.last_bits)
 
 
 class Teller(nn.Module):
@@ -290,11 +267,6 @@ class Teller(nn.Module):
         for layer in self.layers:
             x = x + torch.relu(layer(x))
         return x
-
-
-def _split(track: Track) -> tuple[Tensor, Condition]:
-    """Part a track into the first bits and what is said of them."""
-    return track.values[:, 0].long(), {CODES: track._replace(values=track.values[:, 1:])}
 
 
 def _within(table: Mapping[str, Any], where: str, own: Mapping[str, Any]) -> RetoldModel:
