@@ -8,7 +8,8 @@ upscaling); with `first_bits` the other bits of all pixels come last and have th
 upscaling). Nothing is left out of the sum, so the likelihood is exact.
 Departs from it: slices are placed by what pixels they hold relative to the one that is drawn, so
 that places in the network's input are pixels at fixed distances; attention is over pixels, whose
-channels follow one another within the PixelCNN; what is known of other slices is told to both.
+channels follow one another within the PixelCNN; what is known of other slices is told to both,
+normalised over the slice.
 """
 
 from __future__ import annotations
@@ -489,6 +490,8 @@ class SliceEmbedder(nn.Module):
         self.blocks = nn.ModuleList(Residual(width, config.dropout) for _ in range(config.blocks))
         self.number = nn.Embedding(config.factor**2, width)
         self.row, self.column = nn.Embedding(rows, width), nn.Embedding(columns, width)
+        # Without it what is told grows without bound in the first steps, and gates stay shut.
+        self.norm = nn.GroupNorm(1, width)
         self.register_buffer("slice_of", config.ordering.slice_of(), persistent=False)
 
     def forward(self, parts: Tensor, target: Tensor) -> Tensor:
@@ -500,7 +503,7 @@ class SliceEmbedder(nn.Module):
         row, column = self.row.weight, self.column.weight
         # The last row and column of blocks hold no pixel of the slice.
         x = x[:, :, : len(row), : len(column)]
-        return x + row.t()[:, :, None] + column.t()[:, None]
+        return self.norm(x + row.t()[:, :, None] + column.t()[:, None])
 
     def stack(self, parts: Tensor, target: Tensor) -> Tensor:
         """Gather what is known by its place relative to the pixel that is drawn.
