@@ -85,3 +85,11 @@ def test_what_is_no_label_is_said_in_one_line(call, trained, kinds, tones, tmp_p
 
         assert status == 2
         assert sentence in said.splitlines()[-1]
+
+
+def test_a_report_on_recordings_without_labels_is_made_without_one(call, trained, tones, tmp_path):
+    draws = ("--count", 1, "--sample-seconds", 0.2, "-o", tmp_path / "report")
+    status, _, said = call("evaluate", trained, "--data", tones, "--split", "train", *draws)
+
+    assert status == 0, said
+    assert (tmp_path / "report" / "report.html").exists()

@@ -14,6 +14,7 @@ from torch import Tensor
 from typica.actions.conditions import follow
 from typica.actions.env import env
 from typica.core.coder import DiscreteAutoencoder, drawing_part
+from typica.core.condition import required
 from typica.core.errors import DataError
 from typica.core.model import Model
 from typica.core.progress import SILENT, Progress
@@ -133,12 +134,13 @@ def _draw(
     They are then no longer than the longest of those: past its end there is nothing to tell.
     """
     length, condition = max(1, round(seconds * run.rate)), None
-    if run.model.needs:
+    needs = required(run.model.needs)
+    if needs:
         recordings = corpus.recordings(split)
         length = min(length, max(one.length for one in recordings))
         long = [one for one in recordings if one.length >= length]
         chosen = [long[number % len(long)] for number in range(count)]
-        condition = follow(run, corpus, chosen, length, run.model.needs)
+        condition = follow(run, corpus, chosen, length, needs)
     return draw_samples(
         run.model,
         count,

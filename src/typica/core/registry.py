@@ -121,7 +121,7 @@ def within(
         raise ConfigError(f"{where}.system must name a system, got {name!r}: {hint}")
     if not issubclass(find(name), kind):
         raise ConfigError(f"{where}.system={name} will not do there: take {like}")
-    for setting in settings.keys() & own.keys():
+    for setting in sorted(settings.keys() & own.keys()):
         raise ConfigError(f"{where}.{setting} follows from other settings: leave it out")
     built = from_settings(name, settings | dict(own), where=where)
     assert isinstance(built, kind)

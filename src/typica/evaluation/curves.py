@@ -32,6 +32,11 @@ class Curves(NamedTuple):
     steps: int
     seconds: float
 
+    @property
+    def has_bits(self) -> bool:
+        """Whether there is anything to draw: models of codes log bits a code, not a sample."""
+        return bool(self.train.bits or self.valid.bits)
+
 
 def read_curves(run: Path) -> Curves:
     """Read the log of a run, or of the run that a checkpoint belongs to; empty if it has none."""

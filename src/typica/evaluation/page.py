@@ -207,7 +207,7 @@ def _codes(findings: Findings) -> str:
 
 
 def _learning(findings: Findings) -> str:
-    if not findings.curves.steps:
+    if not findings.curves.has_bits:
         return ""
     words = (
         "<p>Training batches and held-out crops, always the same short ones, in the course of "

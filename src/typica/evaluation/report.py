@@ -24,7 +24,7 @@ def write_report(findings: Findings, folder: Path) -> Path:
     for number, clip in enumerate(findings.samples, start=1):
         picture = figures.spectrogram(clip.audio, findings.rate)
         figures.write_png(picture, folder / f"spectrogram-{number}.png")
-    if findings.curves.steps:
+    if findings.curves.has_bits:
         figures.write_png(figures.learning_curve(findings), folder / CURVE)
     with replacing(folder / PAGE) as place:
         place.write_text(render(findings), encoding="utf-8")
