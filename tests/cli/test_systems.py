@@ -1,6 +1,7 @@
 """typica systems and typica env: what there is."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -35,8 +36,6 @@ def test_a_system_of_images_is_not_trained_on_recordings(call):
 
 
 def test_the_readme_s_table_of_systems_is_true():
-    from pathlib import Path
-
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     for name, family in registry.families().items():
         assert f"| [{name}](src/typica/systems/{family}/{name}.py) | {family} |" in readme
@@ -70,6 +69,12 @@ def test_a_system_that_does_not_exist_is_not_explained(call):
     status, _, err = call("systems", "wavenett")
     assert status == 2
     assert "did you mean 'wavenet'?" in err
+
+
+def test_the_guide_speaks_of_every_system_of_sound():
+    guide = (Path(__file__).parents[2] / "docs/systems.md").read_text()
+    sound = [name for name in registry.names() if registry.find(name).example == "audio"]
+    assert [name for name in sound if f"| `{name}` |" not in guide] == []
 
 
 def test_the_table_names_every_system(call):
