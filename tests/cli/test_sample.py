@@ -161,7 +161,7 @@ def test_a_full_disk_is_one_sentence(call, run, out, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("soundfile.write", full)
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
     status, _, said = call("sample", run, "--seconds", 0.05, "-o", out)
 
     assert status == 2
