@@ -9,6 +9,7 @@ import torch
 from typica.core import registry
 from typica.core.condition import Track
 from typica.core.errors import ConfigError
+from typica.core.parts import LENGTH
 from typica.core.randomness import seeded, seeded_rows
 from typica.engines.compiler import compile as compile_engine
 from typica.systems.cascades.jukebox import spectral_convergence_db, spectral_distance
@@ -137,6 +138,17 @@ def test_a_decoder_reaches_no_farther_than_it_says(model, rate):
     assert changed.min() >= (at - coder.reach) * coder.hop
     assert changed.max() < (at + 1 + coder.reach) * coder.hop
     assert changed.max() - changed.min() > (2 * coder.reach - 6) * coder.hop
+
+
+@pytest.mark.parametrize("rate", [0, 1])
+def test_a_long_sound_is_coded_in_parts_as_at_once(model, rate):
+    coder, sizes = model.coders[rate], []
+    x = torch.rand(1, 1, LENGTH + 1001) - 0.5
+    at_once = coder.bottleneck.encode(coder.encoder(coder._whole(x)))
+    coder.encoder.register_forward_pre_hook(lambda _, given: sizes.append(given[0].shape[-1]))
+
+    assert torch.equal(coder.encode(x), at_once)
+    assert max(sizes) <= LENGTH + 2 * coder.margin + coder.hop
 
 
 @pytest.mark.parametrize("rate", [0, 1])

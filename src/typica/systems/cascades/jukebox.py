@@ -29,6 +29,7 @@ from typica.core.config import Config
 from typica.core.errors import ConfigError, ShapeError
 from typica.core.framed import FramedModel
 from typica.core.model import AutoregressiveModel
+from typica.core.parts import coded_in_parts
 from typica.core.phase import Batch, Phase
 from typica.core.telling import RetoldModel
 from typica.layers.codebook import Coded, VectorQuantiser
@@ -210,13 +211,20 @@ class Autoencoder(nn.Module):
         self.reach = _reach(sum(layers), halvings)
         self.margin = _margin(sum(layers), halvings)
 
+    @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:
         """Return codes (batch, frames) of audio (batch, 1, time), followed by silence if need be.
+
+        Memory beyond that of the audio and the codes does not grow with time.
 
         Raises:
             ShapeError: `x` is not (batch, 1, time).
         """
-        return self.bottleneck.encode(self.encoder(self._whole(x)))
+
+        def code(part: Tensor) -> Tensor:
+            return self.bottleneck.encode(self.encoder(self._whole(part)))
+
+        return coded_in_parts(code, x, self.hop, self.margin)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Return audio (batch, 1, frames x hop)."""
