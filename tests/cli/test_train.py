@@ -201,4 +201,4 @@ def test_a_plan_says_how_far_back_each_level_hears(tones, capsys, system, second
 
     assert json.loads(capsys.readouterr().out)["past_s"] == seconds
     assert words in printed
-    assert ("past " in printed) == bool(seconds)
+    assert ("hears back" in printed) == bool(seconds)

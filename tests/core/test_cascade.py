@@ -213,7 +213,7 @@ def test_a_part_knows_nothing_of_what_lies_beyond_the_margin_and_the_codes_ahead
 
 def test_a_step_needs_codes():
     engine = engine_of(Toy())
-    with pytest.raises(RunError, match="use `draw`"):
+    with pytest.raises(RunError, match="not drawn yet: take a strategy"):
         engine.step(engine.start(1))
 
     drawn = engine.draw(engine.start(1), 3, generator=seeded(1))

@@ -73,7 +73,7 @@ def test_an_item_of_a_list_is_named_by_its_number():
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("model.levels[5].layers=12", "list index out of range"),
+        ("model.levels[5].layers=12", "a list has no item of that number"),
         ("model.levels.first=12", "invalid literal"),
         ("explore=[model.levels[0].layers]", "a value is no YAML; a text that holds brackets"),
         ("explore=[1", "a value is no YAML"),

@@ -243,7 +243,7 @@ def test_going_along_forgets_what_was_drawn_ahead():
 
 def test_there_is_no_next_sample_by_itself():
     engine = engine_of(model_of())
-    with pytest.raises(RunError, match="there is no next sample by itself; use `draw`"):
+    with pytest.raises(RunError, match="there is no next sample by itself; take a strategy"):
         engine.step(engine.start(1))
 
 

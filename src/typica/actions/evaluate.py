@@ -16,7 +16,7 @@ from typica.actions.env import env
 from typica.core.coder import DiscreteAutoencoder, drawing_part
 from typica.core.condition import required
 from typica.core.errors import DataError
-from typica.core.model import Model
+from typica.core.model import ExplicitModel, Model
 from typica.core.progress import SILENT, Progress
 from typica.core.randomness import seeded
 from typica.core.run import CHECKPOINTS, Run, find_run, load, runs_home
@@ -214,12 +214,13 @@ def _commands(run: Run, corpus: Corpus, curves: Curves) -> dict[str, str]:
     folder = run.path.parents[1] if run.path.parent.name == CHECKPOINTS else run.path
     name = _word(run.name, folder, runs_home())
     resume = f"typica train {run.system} --data {data} --name {name} --resume {more}"
-    return {
+    found = {
         "Make music": f"typica sample {name} --seconds 30 --count 4 --temperature 0.95 -o out/",
         "Train for longer": resume,
-        "Ask how likely it finds a recording": f"typica score {name} recording.wav",
-        "Make this report again": f"typica evaluate {name}",
     }
+    if isinstance(run.model, ExplicitModel):
+        found["Ask how likely it finds a recording"] = f"typica score {name} recording.wav"
+    return found | {"Make this report again": f"typica evaluate {name}"}
 
 
 def _word(name: str, path: Path, home: Path) -> str:

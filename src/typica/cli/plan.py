@@ -57,8 +57,11 @@ def rows(planned: Planned) -> list[tuple[str, str]]:
         ("", f"kept for the backward pass {size(plan.activations_bytes)}{working}"),
         ("disk", f"{size(plan.disk_bytes)}, a checkpoint {size(plan.checkpoint_bytes)}"),
         ("time", f"{span(plan.training_s)}: {plan.steps:,} steps of {plan.step_s:.3g} s{scaled}"),
-        *([("past", _past(planned.past_s))] if planned.past_s else []),
-        ("hears", f"{plan.audio_s / 3600:.3g} hours of audio, {plan.epochs:.3g} times the corpus"),
+        *([("hears back", _past(planned.past_s))] if planned.past_s else []),
+        (
+            "trains on",
+            f"{plan.audio_s / 3600:.3g} hours of audio, {plan.epochs:.3g} times the corpus",
+        ),
     ]
 
 

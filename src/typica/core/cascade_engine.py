@@ -142,8 +142,8 @@ class CascadeEngine(Engine):
         *upper, lowest = state.levels
         if not lowest.left:
             raise RunError(
-                "the codes of the next sample are not drawn yet: use `draw`, or a strategy that "
-                "chooses symbol by symbol"
+                "the codes of the next sample are not drawn yet: take a strategy that chooses "
+                "symbol by symbol, such as nucleus"
             )
         distribution, after = self.engines[-1].step(lowest.state)
         lowest = lowest._replace(state=after, left=lowest.left - 1)

@@ -146,7 +146,11 @@ def override(values: Mapping[str, Any], settings: list[str]) -> dict[str, Any]:
     merged = OmegaConf.create(dict(values))
     try:
         merged.merge_with_dotlist(settings)
-    except (OmegaConfBaseException, ValueError, IndexError) as error:
+    except IndexError as error:
+        raise ConfigError(
+            f"cannot set {', '.join(settings)}: a list has no item of that number (the first is 0)"
+        ) from error
+    except (OmegaConfBaseException, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"cannot set {', '.join(settings)}: {reason}") from error
     except Exception as error:  # omegaconf lets the YAML parser's own errors through

@@ -212,7 +212,10 @@ class FramedEngine(Engine):
             RunError: Always.
         """
         name = type(self.framed).__name__
-        raise RunError(f"{name} draws codes, not samples: there is no next sample by itself")
+        raise RunError(
+            f"{name} draws codes, not samples: there is no next sample by itself; take a strategy "
+            f"that chooses symbol by symbol, such as nucleus"
+        )
 
     def follow(self, symbols: Tensor, state: EngineState) -> tuple[Distribution, EngineState]:
         """Go along amplitudes; what is told of them is told of their codes."""

@@ -143,8 +143,8 @@ class SlicedEngine(Engine):
         """
         name = type(self.sliced).__name__
         raise RunError(
-            f"{name} draws slices side by side: there is no next sample by itself; use `draw`, or "
-            f"a strategy that chooses symbol by symbol"
+            f"{name} draws slices side by side: there is no next sample by itself; take a strategy "
+            f"that chooses symbol by symbol, such as nucleus"
         )
 
     def follow(self, symbols: Tensor, state: EngineState) -> tuple[Distribution, EngineState]:
